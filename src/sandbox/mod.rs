@@ -1,0 +1,116 @@
+//! A server that plays the providers, so that everything can be tried without an account of one's
+//! own.
+//!
+//! It shares no code with the adapters that talk to the real providers: were both built from the
+//! same understanding, a misreading would agree with itself. What all providers need (accounts to
+//! choose, consent pages, codes and tokens) stands here; the dialect of each has a folder of its
+//! own.
+
+mod accounts;
+mod grants;
+mod hubspot;
+mod page;
+mod params;
+mod people;
+mod tokens;
+mod world;
+
+#[cfg(test)]
+mod testing;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer, web};
+use tokio::task::JoinHandle;
+
+use world::World;
+
+/// What a sandbox is started with.
+pub struct Options {
+    /// Where to answer, bound by the caller, who may want to know the port before anything runs.
+    pub listener: TcpListener,
+    /// The one app that may ask for consent.
+    pub client_id: String,
+    pub client_secret: String,
+    /// Compared letter by letter, as the providers do.
+    pub redirect_uris: Vec<String>,
+    /// How long an access token lives; HubSpot gives 30 minutes.
+    pub token_life: Duration,
+    /// Requests one account may make within `window`; HubSpot allows 110 in 10 s.
+    pub rate: u32,
+    pub window: Duration,
+    /// Gives every account but the empty one this many contacts.
+    pub contacts: Option<u32>,
+}
+
+/// A running sandbox.
+pub struct Sandbox {
+    address: SocketAddr,
+    world: web::Data<World>,
+    server: ServerHandle,
+    task: JoinHandle<io::Result<()>>,
+}
+
+/// Starts a sandbox; must be called within a tokio runtime.
+pub fn start(options: Options) -> io::Result<Sandbox> {
+    let address = options.listener.local_addr()?;
+    let (listener, world) = World::found(options);
+    let world = web::Data::new(world);
+    let shared = world.clone();
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(shared.clone())
+            .configure(page::routes)
+            .configure(hubspot::routes)
+            .default_service(web::to(hubspot::unknown_route))
+    })
+    // One worker is plenty for one integration, and leaves the machine to whoever is being tried.
+    .workers(1)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    Ok(Sandbox {
+        address,
+        world,
+        server: server.handle(),
+        task: tokio::spawn(server),
+    })
+}
+
+impl Sandbox {
+    /// Where it answers, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops at once, without waiting for open connections.
+    pub async fn stop(self) {
+        self.server.stop(false).await;
+        // The server's own end has nothing to tell: it was asked to stop.
+        let _ = self.task.await;
+    }
+
+    /// How many API requests were answered, refused ones included; token requests are not among
+    /// them.
+    pub fn calls(&self) -> u64 {
+        self.world.calls.get()
+    }
+
+    /// How many requests the token endpoint answered, refused ones included.
+    pub fn token_requests(&self) -> u64 {
+        self.world.token_requests.get()
+    }
+
+    /// Makes every access token given so far an expired one; refreshing brings a good one.
+    pub fn expire_access_tokens(&self) {
+        self.world.hubspot.grants.expire_access_tokens();
+    }
+
+    /// Ends every grant given so far, as if the app had been uninstalled everywhere.
+    pub fn revoke_all(&self) {
+        self.world.hubspot.grants.end_all();
+    }
+}

@@ -1,0 +1,26 @@
+/// The parameters of a query or of a form, where the first of a name counts.
+pub struct Params(Vec<(String, String)>);
+
+impl Params {
+    pub fn parse(encoded: &[u8]) -> Params {
+        Params(url::form_urlencoded::parse(encoded).into_owned().collect())
+    }
+
+    /// The value of a name; an empty one counts as absent.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// The words of a value, as lists of scopes are written.
+    pub fn words(&self, name: &str) -> Vec<String> {
+        self.get(name)
+            .unwrap_or_default()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect()
+    }
+}

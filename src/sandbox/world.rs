@@ -1,0 +1,64 @@
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Options;
+use super::accounts::Account;
+use super::hubspot::HubSpot;
+
+/// Everything the requests of one sandbox share.
+pub struct World {
+    pub client: Client,
+    pub calls: Counter,
+    pub token_requests: Counter,
+    pub hubspot: HubSpot,
+    contacts: Option<u32>,
+}
+
+/// The app that is registered with the sandbox.
+pub struct Client {
+    pub id: String,
+    pub secret: String,
+    pub redirect_uris: Vec<String>,
+}
+
+impl World {
+    /// Parts the listener, which the server takes, from what the requests share.
+    pub fn found(options: Options) -> (TcpListener, World) {
+        let hubspot = HubSpot::new(&options);
+        let world = World {
+            client: Client {
+                id: options.client_id,
+                secret: options.client_secret,
+                redirect_uris: options.redirect_uris,
+            },
+            calls: Counter::default(),
+            token_requests: Counter::default(),
+            hubspot,
+            contacts: options.contacts,
+        };
+        (options.listener, world)
+    }
+
+    /// How many items an account holds here.
+    pub fn size(&self, account: Account) -> u32 {
+        match (account, self.contacts) {
+            (Account::Empty, _) | (_, None) => account.profile().items,
+            (_, Some(contacts)) => contacts,
+        }
+    }
+}
+
+/// A number that only grows.
+#[derive(Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Counts one more and says how many that makes.
+    pub fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
