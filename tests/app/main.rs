@@ -1,0 +1,2 @@
+mod browser_harness;
+mod support;
