@@ -46,6 +46,22 @@ pub struct Options {
     pub contacts: Option<u32>,
 }
 
+impl Options {
+    /// A sandbox on `listener` that keeps to the provider's own numbers and knows no app yet.
+    pub fn at(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            client_id: String::new(),
+            client_secret: String::new(),
+            redirect_uris: Vec::new(),
+            token_life: Duration::from_secs(1800),
+            rate: 110,
+            window: Duration::from_secs(10),
+            contacts: None,
+        }
+    }
+}
+
 /// A running sandbox.
 pub struct Sandbox {
     address: SocketAddr,

@@ -1,0 +1,30 @@
+//! What is imported: one record of one provider, reduced to what a list needs.
+
+mod ids;
+mod name;
+
+use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
+
+pub use ids::{ConnectionId, IdentityId, RunId, SignInId, UserId, WorkspaceId};
+pub use name::clean_name;
+
+/// A record as an adapter hands it over, before it is stored.
+///
+/// Its identity is the connection it came through together with `container`, `kind` and `id`: copies
+/// of an Airtable base keep their record ids, so an id alone says nothing.
+pub struct Item {
+    pub container: String,
+    /// The item's type as programs see it (`contact`, `page`, `record`).
+    pub kind: &'static str,
+    /// The provider's own id.
+    pub id: String,
+    /// One line, trimmed and cut, as [`clean_name`] leaves it.
+    pub name: String,
+    pub created: Option<DateTime<Utc>>,
+    pub modified: Option<DateTime<Utc>>,
+    /// Where a person opens it at the provider.
+    pub url: Option<String>,
+    /// The provider's record as it came, byte for byte.
+    pub raw: Box<RawValue>,
+}

@@ -1,0 +1,180 @@
+//! Connections and their sealed grants.
+
+use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
+
+use super::db::{Done, Tx, on, within};
+use super::{Result, Store, now, time};
+use crate::item::{ConnectionId, WorkspaceId};
+
+/// Whether a connection still works or wants a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionState {
+    Connected,
+    Reconnect,
+}
+
+impl ConnectionState {
+    /// As it is stored, and as programs see it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Reconnect => "reconnect",
+        }
+    }
+}
+
+/// One approved account, as the rest of the program sees it.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    pub id: ConnectionId,
+    pub workspace_id: WorkspaceId,
+    pub provider: String,
+    pub account_id: String,
+    pub account_name: String,
+    pub person: String,
+    pub notes: String,
+    pub scopes: Vec<String>,
+    pub state: ConnectionState,
+    pub reason: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub last_import_at: Option<DateTime<Utc>>,
+    pub items: i64,
+}
+
+/// What an approval says about an account.
+pub struct NewConnection<'a> {
+    pub workspace: WorkspaceId,
+    pub provider: &'a str,
+    pub account_key: &'a str,
+    pub account_id: &'a str,
+    pub account_name: &'a str,
+    pub person: &'a str,
+    pub notes: &'a str,
+    pub scopes: &'a [String],
+}
+
+/// Where an approval ended up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Approval {
+    pub connection: ConnectionId,
+    /// False where the account was connected here already.
+    pub fresh: bool,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: ConnectionId,
+    workspace_id: WorkspaceId,
+    provider: String,
+    account_id: String,
+    account_name: String,
+    person: String,
+    notes: String,
+    scopes: String,
+    state: String,
+    reason: Option<String>,
+    created_at: i64,
+    last_import_at: Option<i64>,
+    items: i64,
+}
+
+impl From<Row> for Connection {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            workspace_id: row.workspace_id,
+            provider: row.provider,
+            account_id: row.account_id,
+            account_name: row.account_name,
+            person: row.person,
+            notes: row.notes,
+            scopes: row.scopes.split_whitespace().map(str::to_owned).collect(),
+            state: match row.state.as_str() {
+                "reconnect" => ConnectionState::Reconnect,
+                _ => ConnectionState::Connected,
+            },
+            reason: row.reason,
+            created_at: time(row.created_at),
+            last_import_at: row.last_import_at.map(time),
+            items: row.items,
+        }
+    }
+}
+
+const COLUMNS: &str = "SELECT c.id, c.workspace_id, c.provider, c.account_id, c.account_name, c.person, c.notes,
+    c.scopes, c.state, c.reason, c.created_at, c.last_import_at,
+    CAST(COALESCE((SELECT SUM(n) FROM item_counts k WHERE k.connection_id = c.id), 0) AS BIGINT) AS items
+    FROM connections c WHERE ";
+
+impl Tx {
+    /// Adds the account to the workspace, or renews what is known of it where it stands there already.
+    pub async fn approve(&mut self, new: &NewConnection<'_>) -> Result<Approval> {
+        let known: Option<ConnectionId> = within!(self, db => sqlx::query_scalar(
+            "SELECT id FROM connections WHERE workspace_id = $1 AND provider = $2 AND account_key = $3")
+            .bind(new.workspace).bind(new.provider).bind(new.account_key).fetch_optional(db).await)?;
+        // The conflict clause is for two approvals of one account at the same moment.
+        let connection = within!(self, db => sqlx::query_scalar(
+            "INSERT INTO connections (workspace_id, provider, account_key, account_id, account_name,
+                person, notes, scopes, state, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'connected', $9)
+             ON CONFLICT (workspace_id, provider, account_key) DO UPDATE SET
+                account_id = excluded.account_id, account_name = excluded.account_name,
+                person = excluded.person, notes = excluded.notes, scopes = excluded.scopes,
+                state = 'connected', reason = NULL
+             RETURNING id")
+            .bind(new.workspace).bind(new.provider).bind(new.account_key).bind(new.account_id)
+            .bind(new.account_name).bind(new.person).bind(new.notes).bind(new.scopes.join(" ")).bind(now())
+            .fetch_one(db).await)?;
+        Ok(Approval {
+            connection,
+            fresh: known.is_none(),
+        })
+    }
+
+    /// Stores the connection's sealed grant over whatever was there: the newer approval wins.
+    pub async fn save_grant(&mut self, connection: ConnectionId, sealed: &[u8]) -> Result<()> {
+        within!(self, db => sqlx::query(
+            "INSERT INTO grants (connection_id, sealed, version, updated_at) VALUES ($1, $2, 1, $3)
+             ON CONFLICT (connection_id) DO UPDATE SET
+                sealed = excluded.sealed, version = grants.version + 1, updated_at = excluded.updated_at")
+            .bind(connection).bind(sealed).bind(now()).execute(db).await.map(Done::rows))?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// One connection of the workspace; another workspace's is not there.
+    pub async fn connection(
+        &self,
+        workspace: WorkspaceId,
+        id: ConnectionId,
+    ) -> Result<Option<Connection>> {
+        let row: Option<Row> = on!(self.pools.read, db => {
+            QueryBuilder::new(COLUMNS)
+                .push("c.workspace_id = ").push_bind(workspace)
+                .push(" AND c.id = ").push_bind(id)
+                .build_query_as().fetch_optional(db).await
+        })?;
+        Ok(row.map(Connection::from))
+    }
+
+    /// All connections of the workspace, oldest first.
+    pub async fn connections(&self, workspace: WorkspaceId) -> Result<Vec<Connection>> {
+        let rows: Vec<Row> = on!(self.pools.read, db => {
+            QueryBuilder::new(COLUMNS)
+                .push("c.workspace_id = ").push_bind(workspace).push(" ORDER BY c.id")
+                .build_query_as().fetch_all(db).await
+        })?;
+        Ok(rows.into_iter().map(Connection::from).collect())
+    }
+
+    /// One connection, for the engine, which works for all workspaces.
+    pub async fn any_connection(&self, id: ConnectionId) -> Result<Option<Connection>> {
+        let row: Option<Row> = on!(self.pools.read, db => {
+            QueryBuilder::new(COLUMNS).push("c.id = ").push_bind(id)
+                .build_query_as().fetch_optional(db).await
+        })?;
+        Ok(row.map(Connection::from))
+    }
+}

@@ -1,0 +1,216 @@
+//! The two databases behind one set of queries.
+//!
+//! Each query is written once, with `$1` placeholders that both databases take, and compiled for each
+//! driver by [`on!`] and [`within!`]. sqlx's own `Any` driver would do that at run time, for the price
+//! of copying each value and of losing what only one database has, such as `BEGIN IMMEDIATE`.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Postgres, Sqlite, Transaction};
+
+use super::{Error, Result, migrations};
+
+/// How long any call may take before the store counts as away.
+pub const DEADLINE: Duration = Duration::from_secs(2);
+
+/// Readers of one process. More than this wait for each other on two cores anyway.
+const READERS: u32 = 8;
+
+/// Something that exists once for each database.
+pub enum Either<S, P> {
+    Sqlite(S),
+    Postgres(P),
+}
+
+pub type Pool = Either<SqlitePool, PgPool>;
+
+/// A write transaction. Dropped without [`Tx::commit`], it is rolled back.
+pub struct Tx(pub(super) Either<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>);
+
+/// Runs `$query`, an awaited expression over the executor `$db`, on the pool behind `$pool`.
+macro_rules! on {
+    ($pool:expr, $db:ident => $query:expr) => {
+        $crate::store::db::deadline(async {
+            match &$pool {
+                $crate::store::db::Either::Sqlite($db) => $query,
+                $crate::store::db::Either::Postgres($db) => $query,
+            }
+        })
+        .await
+    };
+}
+
+/// Runs `$query`, an awaited expression over the executor `$db`, inside the transaction `$tx`.
+macro_rules! within {
+    ($tx:expr, $db:ident => $query:expr) => {
+        $crate::store::db::deadline(async {
+            match &mut $tx.0 {
+                $crate::store::db::Either::Sqlite(tx) => {
+                    let $db = &mut **tx;
+                    $query
+                }
+                $crate::store::db::Either::Postgres(tx) => {
+                    let $db = &mut **tx;
+                    $query
+                }
+            }
+        })
+        .await
+    };
+}
+
+pub(crate) use {on, within};
+
+/// How many rows a statement touched, whichever driver says it.
+pub trait Done {
+    fn rows(self) -> u64;
+}
+
+impl Done for sqlx::sqlite::SqliteQueryResult {
+    fn rows(self) -> u64 {
+        self.rows_affected()
+    }
+}
+
+impl Done for sqlx::postgres::PgQueryResult {
+    fn rows(self) -> u64 {
+        self.rows_affected()
+    }
+}
+
+/// Gives a call its deadline and its error the store's own kind.
+pub async fn deadline<T>(call: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    match tokio::time::timeout(DEADLINE, call).await {
+        Ok(answer) => answer.map_err(Error::from),
+        Err(_) => Err(Error::TimedOut),
+    }
+}
+
+/// Where the data is, as `DATABASE_URL` says it.
+#[derive(Clone, Debug)]
+pub enum Location {
+    Sqlite(PathBuf),
+    Postgres(Box<PgConnectOptions>),
+}
+
+impl FromStr for Location {
+    type Err = String;
+
+    fn from_str(url: &str) -> std::result::Result<Self, String> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return match path {
+                "" => Err("names no file; write sqlite:tributary.db".into()),
+                _ if path.contains(['?', '#']) || path.contains(":memory:") => {
+                    Err("must be a plain file name, without options".into())
+                }
+                _ => Ok(Self::Sqlite(path.into())),
+            };
+        }
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            return PgConnectOptions::from_str(url)
+                .map(|options| Self::Postgres(Box::new(options)))
+                .map_err(|_| {
+                    "is not a PostgreSQL address; write postgres://user@host/database".into()
+                });
+        }
+        Err("must begin with sqlite: or postgres:".into())
+    }
+}
+
+/// One pool to read from and one to write through.
+///
+/// SQLite has one writer at a time; with one connection for it, writers of this process queue here,
+/// in order, and not in SQLite's busy loop. On PostgreSQL both are the same pool.
+pub(super) struct Pools {
+    pub read: Pool,
+    pub write: Pool,
+}
+
+impl Pools {
+    pub async fn open(location: &Location) -> Result<Self> {
+        match location {
+            Location::Sqlite(path) => Self::open_sqlite(path).await,
+            Location::Postgres(options) => Self::open_postgres(options).await,
+        }
+    }
+
+    async fn open_sqlite(path: &PathBuf) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A grant that was written must be there after a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(DEADLINE)
+            .disable_statement_logging();
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(DEADLINE)
+            .connect_with(options.clone())
+            .await?;
+        migrations::run_on_sqlite(&write).await?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(DEADLINE)
+            .connect_with(options.create_if_missing(false).pragma("query_only", "on"))
+            .await?;
+        Ok(Self {
+            read: Either::Sqlite(read),
+            write: Either::Sqlite(write),
+        })
+    }
+
+    async fn open_postgres(options: &PgConnectOptions) -> Result<Self> {
+        let pool = PgPoolOptions::new()
+            .max_connections(READERS + 4)
+            .acquire_timeout(DEADLINE)
+            .connect_with(options.clone().disable_statement_logging())
+            .await?;
+        migrations::run_on_postgres(&pool).await?;
+        Ok(Self {
+            read: Either::Postgres(pool.clone()),
+            write: Either::Postgres(pool),
+        })
+    }
+
+    pub async fn begin(&self) -> Result<Tx> {
+        deadline(async {
+            Ok(Tx(match &self.write {
+                // A transaction that begins by reading could not be upgraded while another writes.
+                Either::Sqlite(pool) => Either::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+                Either::Postgres(pool) => Either::Postgres(pool.begin().await?),
+            }))
+        })
+        .await
+    }
+
+    pub async fn close(&self) {
+        for pool in [&self.read, &self.write] {
+            match pool {
+                Either::Sqlite(pool) => pool.close().await,
+                Either::Postgres(pool) => pool.close().await,
+            }
+        }
+    }
+}
+
+impl Tx {
+    pub async fn commit(self) -> Result<()> {
+        deadline(async {
+            match self.0 {
+                Either::Sqlite(tx) => tx.commit().await,
+                Either::Postgres(tx) => tx.commit().await,
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,294 @@
+//! Items: how pages of them are written, and how the list is read.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+use sqlx::QueryBuilder;
+
+use super::db::{Done, Tx, on, within};
+use super::{Result, Store, time};
+use crate::item::{ConnectionId, Item, RunId};
+
+/// Stands for "the provider has no time": a sort column is never null.
+const NO_TIME: i64 = i64::MIN;
+/// Rows in one statement. SQLite takes 32,766 parameters, and a row has eleven.
+const ROWS: usize = 1_000;
+/// Lists merged in one statement. SQLite takes 500 terms.
+const LISTS: usize = 100;
+
+/// What a page did to the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PageCounts {
+    pub added: i64,
+    pub changed: i64,
+    pub unchanged: i64,
+}
+
+/// A place in the list: the sort key of the last row shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Mark(i64, i64);
+
+/// Which part of the list is wanted: newest first.
+pub struct ListQuery<'a> {
+    pub connections: &'a [ConnectionId],
+    pub after: Option<Mark>,
+    pub limit: usize,
+}
+
+/// One row of the list.
+#[derive(Clone, Debug)]
+pub struct ListRow {
+    pub connection: ConnectionId,
+    pub kind: String,
+    pub name: String,
+    pub url: Option<String>,
+    pub created: Option<DateTime<Utc>>,
+    pub modified: Option<DateTime<Utc>>,
+    pub mark: Mark,
+}
+
+/// Rows of the list, and where they go on.
+pub struct Span {
+    pub rows: Vec<ListRow>,
+    pub next: Option<Mark>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    connection_id: ConnectionId,
+    kind: String,
+    name: String,
+    url: Option<String>,
+    created_at: i64,
+    modified_at: i64,
+}
+
+impl From<Row> for ListRow {
+    fn from(row: Row) -> Self {
+        let known = |ms| (ms != NO_TIME).then(|| time(ms));
+        Self {
+            connection: row.connection_id,
+            kind: row.kind,
+            name: row.name,
+            url: row.url,
+            created: known(row.created_at),
+            modified: known(row.modified_at),
+            mark: Mark(row.modified_at, row.id),
+        }
+    }
+}
+
+impl Store {
+    /// A part of the list over all the given connections.
+    ///
+    /// Each connection's own list comes from its index, in order and no longer than asked for, and the
+    /// database merges them: the cost does not depend on how many items there are.
+    pub async fn list(&self, query: &ListQuery<'_>) -> Result<Span> {
+        let wanted = query.limit + 1;
+        let mut rows: Vec<Row> = Vec::new();
+        for connections in query.connections.chunks(LISTS) {
+            let part: Vec<Row> = on!(self.pools.read, db => {
+                let mut sql = QueryBuilder::new("SELECT * FROM (");
+                for (at, connection) in connections.iter().enumerate() {
+                    sql.push(if at == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
+                    sql.push("SELECT id, connection_id, type AS kind, name, url, created_at, modified_at
+                        FROM items WHERE connection_id = ").push_bind(*connection);
+                    if let Some(Mark(modified_at, id)) = query.after {
+                        sql.push(" AND (modified_at, id) < (").push_bind(modified_at)
+                            .push(", ").push_bind(id).push(")");
+                    }
+                    sql.push(" ORDER BY modified_at DESC, id DESC LIMIT ").push_bind(wanted as i64)
+                        .push(") AS list").push(at);
+                }
+                sql.push(") AS merged ORDER BY modified_at DESC, id DESC LIMIT ").push_bind(wanted as i64);
+                sql.build_query_as().fetch_all(db).await
+            })?;
+            rows.extend(part);
+        }
+        rows.sort_by_key(|row| std::cmp::Reverse((row.modified_at, row.id)));
+        let more = rows.len() > query.limit;
+        rows.truncate(query.limit);
+        let rows: Vec<ListRow> = rows.into_iter().map(ListRow::from).collect();
+        let next = rows.last().filter(|_| more).map(|row| row.mark);
+        Ok(Span { rows, next })
+    }
+}
+
+/// What makes an item the same one, within its connection.
+type Key<'a> = (&'a str, &'a str, &'a str);
+
+fn key(item: &Item) -> Key<'_> {
+    (&item.container, item.kind, &item.id)
+}
+
+/// Changes when the record as it came changes, or what we make of it.
+fn fingerprint(item: &Item) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    let ms =
+        |time: Option<DateTime<Utc>>| time.map_or(NO_TIME, |t| t.timestamp_millis()).to_be_bytes();
+    hash.update(ms(item.created));
+    hash.update(ms(item.modified));
+    for text in [
+        item.name.as_str(),
+        item.url.as_deref().unwrap_or(""),
+        item.raw.get(),
+    ] {
+        hash.update(text.len().to_be_bytes());
+        hash.update(text);
+    }
+    hash.finalize()[..16].try_into().expect("16 of 32 bytes")
+}
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    id: i64,
+    container: String,
+    kind: String,
+    provider_id: String,
+    fingerprint: Vec<u8>,
+}
+
+impl Tx {
+    /// Stores a page of items that `run` met. A record that is stored already as it is costs a mark
+    /// that it was seen, and nothing else.
+    pub async fn save_items(
+        &mut self,
+        connection: ConnectionId,
+        run: RunId,
+        items: &[Item],
+    ) -> Result<PageCounts> {
+        // A record that moved while the provider was paging stands twice on a page: the later one counts.
+        let page: BTreeMap<Key<'_>, &Item> = items.iter().map(|item| (key(item), item)).collect();
+        let mut counts = PageCounts::default();
+        let mut fresh_by_kind: BTreeMap<&str, i64> = BTreeMap::new();
+        let page: Vec<(Key<'_>, &Item)> = page.into_iter().collect();
+        for page in page.chunks(ROWS) {
+            let stored = self.stored(connection, page).await?;
+            let stored: HashMap<Key<'_>, &Stored> = stored
+                .iter()
+                .map(|row| {
+                    (
+                        (
+                            row.container.as_str(),
+                            row.kind.as_str(),
+                            row.provider_id.as_str(),
+                        ),
+                        row,
+                    )
+                })
+                .collect();
+            let mut to_write = Vec::new();
+            let mut seen = Vec::new();
+            for (key, item) in page {
+                let print = fingerprint(item);
+                match stored.get(key) {
+                    Some(row) if row.fingerprint == print => seen.push(row.id),
+                    Some(_) => {
+                        counts.changed += 1;
+                        to_write.push((*item, print));
+                    }
+                    None => {
+                        counts.added += 1;
+                        *fresh_by_kind.entry(item.kind).or_default() += 1;
+                        to_write.push((*item, print));
+                    }
+                }
+            }
+            counts.unchanged += seen.len() as i64;
+            self.mark_seen(run, &seen).await?;
+            self.write(connection, run, &to_write).await?;
+        }
+        for (kind, fresh) in fresh_by_kind {
+            self.count(connection, kind, fresh).await?;
+        }
+        Ok(counts)
+    }
+
+    async fn stored(
+        &mut self,
+        connection: ConnectionId,
+        page: &[(Key<'_>, &Item)],
+    ) -> Result<Vec<Stored>> {
+        if page.is_empty() {
+            return Ok(Vec::new());
+        }
+        within!(self, db => {
+            let mut sql = QueryBuilder::new(
+                "SELECT id, container, type AS kind, provider_id, fingerprint FROM items
+                 WHERE connection_id = ");
+            sql.push_bind(connection).push(" AND (container, type, provider_id) IN (");
+            sql.push_values(page, |mut row, (key, _)| {
+                row.push_bind(key.0).push_bind(key.1).push_bind(key.2);
+            });
+            sql.push(")");
+            sql.build_query_as().fetch_all(db).await
+        })
+    }
+
+    async fn mark_seen(&mut self, run: RunId, ids: &[i64]) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        within!(self, db => {
+            let mut sql = QueryBuilder::new("UPDATE items SET seen_run = ");
+            sql.push_bind(run).push(" WHERE id IN (");
+            let mut list = sql.separated(", ");
+            ids.iter().for_each(|id| { list.push_bind(*id); });
+            sql.push(")");
+            sql.build().execute(db).await.map(Done::rows)
+        })?;
+        Ok(())
+    }
+
+    async fn write(
+        &mut self,
+        connection: ConnectionId,
+        run: RunId,
+        items: &[(&Item, [u8; 16])],
+    ) -> Result<()> {
+        if items.is_empty() {
+            return Ok(());
+        }
+        let ms = |time: Option<DateTime<Utc>>| time.map_or(NO_TIME, |t| t.timestamp_millis());
+        let written: Vec<(i64, String, String, String)> = within!(self, db => {
+            let mut sql = QueryBuilder::new(
+                "INSERT INTO items (connection_id, container, type, provider_id, name, created_at,
+                    modified_at, url, fingerprint, seen_run) ");
+            sql.push_values(items, |mut row, (item, print)| {
+                row.push_bind(connection).push_bind(&item.container).push_bind(item.kind)
+                    .push_bind(&item.id).push_bind(&item.name).push_bind(ms(item.created))
+                    .push_bind(ms(item.modified)).push_bind(&item.url).push_bind(&print[..])
+                    .push_bind(run);
+            });
+            sql.push(" ON CONFLICT (connection_id, container, type, provider_id) DO UPDATE SET
+                name = excluded.name, created_at = excluded.created_at,
+                modified_at = excluded.modified_at, url = excluded.url,
+                fingerprint = excluded.fingerprint, seen_run = excluded.seen_run
+                RETURNING id, container, type, provider_id");
+            sql.build_query_as().fetch_all(db).await
+        })?;
+        let raws: HashMap<Key<'_>, &str> = items
+            .iter()
+            .map(|(item, _)| (key(item), item.raw.get()))
+            .collect();
+        within!(self, db => {
+            let mut sql = QueryBuilder::new("INSERT INTO item_raws (item_id, raw) ");
+            sql.push_values(&written, |mut row, (id, container, kind, provider_id)| {
+                row.push_bind(*id).push_bind(raws[&(container.as_str(), kind.as_str(), provider_id.as_str())].as_bytes());
+            });
+            sql.push(" ON CONFLICT (item_id) DO UPDATE SET raw = excluded.raw");
+            sql.build().execute(db).await.map(Done::rows)
+        })?;
+        Ok(())
+    }
+
+    async fn count(&mut self, connection: ConnectionId, kind: &str, fresh: i64) -> Result<()> {
+        within!(self, db => sqlx::query(
+            "INSERT INTO item_counts (connection_id, type, n) VALUES ($1, $2, $3)
+             ON CONFLICT (connection_id, type) DO UPDATE SET n = item_counts.n + excluded.n")
+            .bind(connection).bind(kind).bind(fresh).execute(db).await.map(Done::rows))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,46 @@
+//! The schema's history. A migration is never edited once it has been released; a new one follows.
+
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{PgPool, SqlSafeStr, SqlitePool};
+
+use super::Result;
+
+/// Waiting for another process to migrate may take longer than an ordinary call.
+const PATIENCE: &str = "PRAGMA busy_timeout = 60000";
+const ORDINARY: &str = "PRAGMA busy_timeout = 2000";
+const _: () = assert!(Duration::from_secs(2).as_millis() == super::DEADLINE.as_millis());
+
+/// Number, name, and the text for each database.
+const ALL: [(i64, &str, &str, &str); 1] = [(
+    1,
+    "start",
+    include_str!("../../migrations/sqlite/0001_start.sql"),
+    include_str!("../../migrations/postgres/0001_start.sql"),
+)];
+
+/// sqlx takes no lock around SQLite migrations. Inside one immediate transaction its own ones become
+/// savepoints: a second process that starts at the same moment waits, and then finds all done.
+pub(super) async fn run_on_sqlite(pool: &SqlitePool) -> Result<()> {
+    let mut connection = pool.acquire().await?;
+    sqlx::query(PATIENCE).execute(&mut *connection).await?;
+    let mut tx = sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
+    migrator(|sqlite, _| sqlite).run(&mut *tx).await?;
+    tx.commit().await?;
+    sqlx::query(ORDINARY).execute(&mut *connection).await?;
+    Ok(())
+}
+
+/// On PostgreSQL sqlx takes an advisory lock of its own.
+pub(super) async fn run_on_postgres(pool: &PgPool) -> Result<()> {
+    Ok(migrator(|_, postgres| postgres).run(pool).await?)
+}
+
+fn migrator(dialect: fn(&'static str, &'static str) -> &'static str) -> Migrator {
+    let migrations = ALL.iter().map(|&(number, name, sqlite, postgres)| {
+        let sql = dialect(sqlite, postgres).into_sql_str();
+        Migration::new(number, name.into(), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}

@@ -1,0 +1,130 @@
+//! What must survive: SQL, on SQLite or PostgreSQL alike. One file for each thing that is kept.
+
+mod connections;
+pub(crate) mod db;
+mod items;
+mod migrations;
+mod people;
+mod runs;
+mod secrets;
+
+use chrono::{DateTime, Utc};
+
+pub use connections::{Approval, Connection, ConnectionState, NewConnection};
+pub use db::{DEADLINE, Location, Pool, Tx};
+pub(crate) use db::{Done, on};
+pub use items::{ListQuery, ListRow, Mark, PageCounts, Span};
+pub use people::{Identity, LONGEST_SIGN_IN, NewPerson, SignIn};
+pub use runs::{Cause, Progress, Run, RunState, StreamProgress, UnfinishedRun};
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong in the store, split by whether trying again can help.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the database did not answer within {} s", DEADLINE.as_secs())]
+    TimedOut,
+    #[error("the database cannot be reached: {0}")]
+    Away(#[source] sqlx::Error),
+    #[error("the database refused a query: {0}")]
+    Refused(#[source] sqlx::Error),
+    #[error("the database could not be brought up to date: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// Somebody else changed the row first.
+    #[error("the row was changed meanwhile")]
+    Overtaken,
+}
+
+impl Error {
+    /// Whether the store is away, rather than the query wrong.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::TimedOut | Self::Away(_))
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        let away = match &error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => true,
+            sqlx::Error::Database(answer) => answer.code().is_some_and(|code| means_away(&code)),
+            _ => false,
+        };
+        if away {
+            Self::Away(error)
+        } else {
+            Self::Refused(error)
+        }
+    }
+}
+
+/// PostgreSQL's SQLSTATEs have five characters; SQLite's codes are numbers, the kind in the low byte.
+fn means_away(code: &str) -> bool {
+    const BUSY: u32 = 5;
+    const LOCKED: u32 = 6;
+    const READ_ONLY: u32 = 8;
+    const IO: u32 = 10;
+    const FULL: u32 = 13;
+    const CANNOT_OPEN: u32 = 14;
+    match code.len() {
+        // Connection lost, out of resources, told to stop, or a standby that takes no writes.
+        5 => {
+            ["08", "53", "57"]
+                .iter()
+                .any(|class| code.starts_with(class))
+                || code == "25006"
+        }
+        _ => code.parse::<u32>().is_ok_and(|code| {
+            [BUSY, LOCKED, READ_ONLY, IO, FULL, CANNOT_OPEN].contains(&(code & 0xff))
+        }),
+    }
+}
+
+/// The SQL store of one installation.
+pub struct Store {
+    pools: db::Pools,
+}
+
+impl Store {
+    /// Opens the database, made on first use, and brings its schema up to date.
+    pub async fn open(location: &Location) -> Result<Self> {
+        let pools = db::Pools::open(location).await?;
+        Ok(Self { pools })
+    }
+
+    /// Begins a write; what is done in it is there whole or not at all.
+    pub async fn begin(&self) -> Result<Tx> {
+        self.pools.begin().await
+    }
+
+    /// Answers when the database can be read.
+    pub async fn ping(&self) -> Result<()> {
+        let _: i64 = on!(self.pools.read, db => sqlx::query_scalar("SELECT now FROM clock").fetch_one(db).await)?;
+        Ok(())
+    }
+
+    /// The pool that reads, for what else is kept in the same database.
+    pub fn reader(&self) -> &Pool {
+        &self.pools.read
+    }
+
+    /// The pool that writes, for what else is kept in the same database.
+    pub fn writer(&self) -> &Pool {
+        &self.pools.write
+    }
+
+    pub async fn close(&self) {
+        self.pools.close().await;
+    }
+}
+
+fn time(ms: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(ms).unwrap_or_default()
+}
+
+fn now() -> i64 {
+    Utc::now().timestamp_millis()
+}

@@ -1,0 +1,28 @@
+//! What the installation itself keeps sealed.
+
+use super::db::{Done, on};
+use super::{Result, Store};
+
+impl Store {
+    /// The sealed value of that name, if there is one.
+    pub async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        on!(self.pools.read, db =>
+            sqlx::query_scalar("SELECT sealed FROM secrets WHERE name = $1").bind(name).fetch_optional(db).await)
+    }
+
+    /// Keeps `sealed` under `name` unless something is there already, and answers what is there now.
+    pub async fn secret_or_insert(&self, name: &str, sealed: &[u8]) -> Result<Vec<u8>> {
+        on!(self.pools.write, db =>
+            sqlx::query("INSERT INTO secrets (name, sealed) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
+                .bind(name).bind(sealed).execute(db).await.map(Done::rows))?;
+        on!(self.pools.write, db =>
+            sqlx::query_scalar("SELECT sealed FROM secrets WHERE name = $1").bind(name).fetch_one(db).await)
+    }
+
+    /// Whether anything in this database has been sealed, so that a key must exist for it.
+    pub async fn holds_sealed_rows(&self) -> Result<bool> {
+        let n: i64 = on!(self.pools.read, db => sqlx::query_scalar(
+            "SELECT (SELECT COUNT(*) FROM secrets) + (SELECT COUNT(*) FROM grants)").fetch_one(db).await)?;
+        Ok(n > 0)
+    }
+}
