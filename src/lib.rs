@@ -3,6 +3,11 @@
 //! The parts stand in the order in which they may know each other: each knows those below it, and
 //! none above. `tests/app/architecture.rs` holds them to it; `docs/architecture.md` is the map.
 
+pub mod client;
+pub mod providers;
+
+pub mod grants;
+
 pub mod ephemeral;
 pub mod store;
 pub mod vault;

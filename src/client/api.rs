@@ -1,0 +1,180 @@
+//! Calls to a provider's API on behalf of one account: bearer header, pacing, retries.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use http::Method;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+use url::Url;
+
+use super::failure::{Failure, FailureKind};
+use super::pace::Pace;
+use super::{Answer, Client, Unreachable};
+use crate::grants::{AccessToken, GrantError, Grants};
+use crate::item::ConnectionId;
+
+/// How often a call that may yet succeed is made in all.
+const ATTEMPTS: u32 = 7;
+/// The first pause after a fault; each further one is twice as long.
+const PAUSE: Duration = Duration::from_millis(500);
+/// The longest a call waits on a provider's word. Beyond it the run says so and ends.
+const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
+
+/// Where the access token comes from.
+pub enum Bearer {
+    /// A token just issued, for an account that is not stored yet.
+    Fresh(AccessToken),
+    /// Whatever token the connection has now.
+    Connection(Arc<Grants>, ConnectionId),
+}
+
+/// Counts what a run costs.
+#[derive(Default)]
+pub struct Meter {
+    calls: AtomicI64,
+    waited_ms: AtomicI64,
+}
+
+impl Meter {
+    /// Calls and milliseconds waited since this was last asked.
+    pub fn take(&self) -> (i64, i64) {
+        (
+            self.calls.swap(0, Ordering::Relaxed),
+            self.waited_ms.swap(0, Ordering::Relaxed),
+        )
+    }
+}
+
+/// One account's way to its provider.
+pub struct Api {
+    pub(super) client: Client,
+    pub(super) base: Url,
+    pub(super) bearer: Bearer,
+    pub(super) pace: Option<Arc<Pace>>,
+    pub(super) read_failure: fn(&Answer) -> Failure,
+    pub(super) meter: Meter,
+}
+
+impl Api {
+    /// A way to the API at `base`. `read_failure` is the provider's own reading of an answer that is
+    /// not a success.
+    pub fn new(
+        client: &Client,
+        base: &Url,
+        bearer: Bearer,
+        read_failure: fn(&Answer) -> Failure,
+    ) -> Self {
+        Self {
+            client: client.clone(),
+            base: base.clone(),
+            bearer,
+            pace: None,
+            read_failure,
+            meter: Meter::default(),
+        }
+    }
+
+    /// The same, keeping to `pace`.
+    pub fn paced(self, pace: Option<Arc<Pace>>) -> Self {
+        Self { pace, ..self }
+    }
+
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Reads `path` as JSON. What may succeed later is tried again, a bounded number of times; an
+    /// answer cut short in the middle counts as such.
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, Failure> {
+        let mut url = self.base.join(path).expect("adapters name valid paths");
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let mut attempt = 1;
+        loop {
+            let failure = match self.once(url.clone()).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            let pause = failure.wait.unwrap_or(PAUSE * 2u32.pow(attempt - 1));
+            if !failure.is_passing() || attempt == ATTEMPTS || pause > LONGEST_WAIT {
+                return Err(failure);
+            }
+            tracing::debug!(
+                attempt,
+                http.path = path,
+                failure.kind = ?failure.kind,
+                wait_ms = pause.as_millis() as u64,
+                "a call failed and will be made again"
+            );
+            self.wait(pause).await;
+            attempt += 1;
+        }
+    }
+
+    async fn once<T: DeserializeOwned>(&self, url: Url) -> Result<T, Failure> {
+        let token = self.token().await?;
+        let place = match &self.pace {
+            Some(pace) => {
+                let start = Instant::now();
+                let place = pace.place().await;
+                self.waited(start.elapsed());
+                Some(place)
+            }
+            None => None,
+        };
+        self.meter.calls.fetch_add(1, Ordering::Relaxed);
+        let request = self
+            .client
+            .request(Method::GET, url)
+            .bearer_auth(token.expose());
+        let answer = self.client.send(request).await;
+        drop(place);
+        let answer = answer.map_err(unreachable)?;
+        if !answer.status.is_success() {
+            return Err((self.read_failure)(&answer));
+        }
+        serde_json::from_slice(&answer.body).map_err(|error| {
+            let said = format!("an answer that could not be read ({error})");
+            Failure::new(FailureKind::Passing, &said)
+        })
+    }
+
+    async fn token(&self) -> Result<AccessToken, Failure> {
+        match &self.bearer {
+            Bearer::Fresh(token) => Ok(token.clone()),
+            Bearer::Connection(grants, id) => grants.access_token(*id).await.map_err(|error| {
+                let kind = match error {
+                    GrantError::Ended | GrantError::Sealed(_) => FailureKind::NoGrant,
+                    GrantError::Store(_) | GrantError::Away(_) => FailureKind::StoreAway,
+                };
+                Failure::new(kind, &error.to_string())
+            }),
+        }
+    }
+
+    async fn wait(&self, pause: Duration) {
+        self.waited(pause);
+        tokio::time::sleep(pause).await;
+    }
+
+    fn waited(&self, time: Duration) {
+        self.meter
+            .waited_ms
+            .fetch_add(time.as_millis() as i64, Ordering::Relaxed);
+    }
+}
+
+fn unreachable(error: Unreachable) -> Failure {
+    let kind = match error {
+        Unreachable::Forbidden(_) | Unreachable::TooLarge => FailureKind::Refused,
+        Unreachable::Late | Unreachable::Network(_) => FailureKind::Passing,
+    };
+    Failure::new(kind, &error.to_string())
+}

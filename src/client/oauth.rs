@@ -1,0 +1,319 @@
+//! The OAuth 2.0 protocol, done by the `oauth2` crate over our own client.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use http::Method;
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
+    BasicTokenType,
+};
+use oauth2::{
+    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
+    EndpointNotSet, EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge,
+    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken,
+    StandardTokenResponse, TokenResponse, TokenUrl,
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::failure::{Failure, FailureKind};
+use super::{Client, Unreachable};
+use crate::grants::{AccessToken, Tokens};
+use crate::item::clean_name;
+
+/// How a provider wants its clients to say who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    Basic,
+    Body,
+}
+
+/// Where a provider's OAuth endpoints are.
+#[derive(Clone)]
+pub struct Endpoints {
+    pub authorize: Url,
+    pub token: Url,
+    pub revoke: Option<Url>,
+    pub introspect: Option<Url>,
+    pub client_auth: ClientAuth,
+}
+
+/// Who we are to a provider.
+#[derive(Clone)]
+pub struct Credentials {
+    pub client_id: String,
+    pub client_secret: SecretString,
+    pub redirect_uri: Url,
+}
+
+/// What came with a token besides the token: whose account it is, in the provider's own fields.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct Extra(Map<String, Value>);
+
+impl fmt::Debug for Extra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Extra(…)")
+    }
+}
+
+impl ExtraTokenFields for Extra {}
+
+/// A token endpoint's good answer.
+pub struct TokenAnswer {
+    pub tokens: Tokens,
+    /// The standard `scope` field, split.
+    pub scopes: Vec<String>,
+    pub extra: Map<String, Value>,
+}
+
+/// A token endpoint's bad answer, or none.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    #[error("refused: {0}")]
+    Refused(String),
+    #[error("out of reach: {0}")]
+    OutOfReach(String),
+}
+
+type OAuth = oauth2::Client<
+    BasicErrorResponse,
+    StandardTokenResponse<Extra, BasicTokenType>,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
+
+/// One provider's OAuth endpoints, as our client there.
+pub struct OAuthClient {
+    client: Client,
+    endpoints: Endpoints,
+    credentials: Credentials,
+}
+
+impl OAuthClient {
+    pub fn new(client: &Client, endpoints: Endpoints, credentials: Credentials) -> Self {
+        Self {
+            client: client.clone(),
+            endpoints,
+            credentials,
+        }
+    }
+
+    fn oauth(&self) -> OAuth {
+        let Credentials {
+            client_id,
+            client_secret,
+            redirect_uri,
+        } = &self.credentials;
+        oauth2::Client::new(ClientId::new(client_id.clone()))
+            .set_client_secret(ClientSecret::new(client_secret.expose_secret().to_owned()))
+            .set_auth_type(match self.endpoints.client_auth {
+                ClientAuth::Basic => AuthType::BasicAuth,
+                ClientAuth::Body => AuthType::RequestBody,
+            })
+            .set_auth_uri(AuthUrl::from_url(self.endpoints.authorize.clone()))
+            .set_token_uri(TokenUrl::from_url(self.endpoints.token.clone()))
+            .set_redirect_uri(RedirectUrl::from_url(redirect_uri.clone()))
+    }
+
+    /// Where the browser goes to approve.
+    pub fn authorize_url(
+        &self,
+        state: &str,
+        verifier: Option<&SecretString>,
+        scopes: &[String],
+    ) -> Url {
+        let oauth = self.oauth();
+        let mut request = oauth
+            .authorize_url(|| CsrfToken::new(state.to_owned()))
+            .add_scopes(scopes.iter().cloned().map(Scope::new));
+        if let Some(verifier) = verifier {
+            let verifier = PkceCodeVerifier::new(verifier.expose_secret().to_owned());
+            request =
+                request.set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        }
+        let (mut url, _) = request.url();
+        // Blanks as %20: providers' own clients send them so, and some servers read no other. A plus
+        // sign of its own is %2B here already.
+        let query = url.query().map(|query| query.replace('+', "%20"));
+        url.set_query(query.as_deref());
+        url
+    }
+
+    /// Trades the code for tokens. Asked once: a code is spent by the first request that carries it.
+    pub async fn exchange(
+        &self,
+        code: &str,
+        verifier: Option<&SecretString>,
+    ) -> Result<TokenAnswer, TokenError> {
+        let oauth = self.oauth();
+        let mut request = oauth.exchange_code(AuthorizationCode::new(code.to_owned()));
+        if let Some(verifier) = verifier {
+            request = request
+                .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()));
+        }
+        let answer = request
+            .request_async(&Wire(&self.client))
+            .await
+            .map_err(token_error)?;
+        Ok(TokenAnswer {
+            tokens: Tokens {
+                access: AccessToken::new(answer.access_token().secret().as_str()),
+                refresh: answer
+                    .refresh_token()
+                    .map(|token| token.secret().as_str().into()),
+                lives: answer.expires_in(),
+            },
+            scopes: answer
+                .scopes()
+                .into_iter()
+                .flatten()
+                .map(|scope| scope.to_string())
+                .collect(),
+            extra: answer.extra_fields().0.clone(),
+        })
+    }
+
+    /// Asks the provider what a token stands for. `None` where it has no such endpoint.
+    pub async fn introspect<T: DeserializeOwned>(
+        &self,
+        token: &AccessToken,
+    ) -> Result<Option<T>, Failure> {
+        let Some(url) = &self.endpoints.introspect else {
+            return Ok(None);
+        };
+        let answer = self.token_form(url, token.expose(), "access_token").await?;
+        serde_json::from_slice(&answer).map(Some).map_err(|error| {
+            Failure::new(
+                FailureKind::Passing,
+                &format!("an answer that could not be read ({error})"),
+            )
+        })
+    }
+
+    /// Asks the provider to forget the grant, and says whether it agreed.
+    pub async fn revoke(&self, tokens: &Tokens) -> bool {
+        let Some(url) = &self.endpoints.revoke else {
+            return false;
+        };
+        let sent = match &tokens.refresh {
+            Some(refresh) => {
+                self.token_form(url, refresh.expose_secret(), "refresh_token")
+                    .await
+            }
+            None => {
+                self.token_form(url, tokens.access.expose(), "access_token")
+                    .await
+            }
+        };
+        sent.is_ok()
+    }
+
+    /// RFC 7009 and RFC 7662 ask alike; the answers differ too much by provider for fixed types.
+    async fn token_form(
+        &self,
+        url: &Url,
+        token: &str,
+        hint: &str,
+    ) -> Result<bytes::Bytes, Failure> {
+        let secret = self.credentials.client_secret.expose_secret();
+        let client_id = self.credentials.client_id.as_str();
+        let mut fields = vec![("token", token), ("token_type_hint", hint)];
+        let mut request = self.client.request(Method::POST, url.clone());
+        match self.endpoints.client_auth {
+            ClientAuth::Basic => request = request.basic_auth(client_id, Some(secret)),
+            ClientAuth::Body => {
+                fields.extend([("client_id", client_id), ("client_secret", secret)])
+            }
+        }
+        let answer = self.client.send(request.form(&fields)).await;
+        let answer =
+            answer.map_err(|error| Failure::new(FailureKind::Passing, &error.to_string()))?;
+        if !answer.status.is_success() {
+            return Err(Failure::new(
+                FailureKind::Refused,
+                &format!("status {}", answer.status),
+            ));
+        }
+        Ok(answer.body)
+    }
+}
+
+/// Carries the crate's requests over our client, which follows no redirect.
+struct Wire<'a>(&'a Client);
+
+impl<'c> AsyncHttpClient<'c> for Wire<'c> {
+    type Error = Unreachable;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Unreachable>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let url = Url::parse(&parts.uri.to_string())
+                .map_err(|e| Unreachable::Network(e.to_string()))?;
+            let request = self
+                .0
+                .request(parts.method, url)
+                .headers(parts.headers)
+                .body(body);
+            let answer = self.0.send(request).await?;
+            let mut response = HttpResponse::new(answer.body.to_vec());
+            *response.status_mut() = answer.status;
+            *response.headers_mut() = answer.headers;
+            Ok(response)
+        })
+    }
+}
+
+fn token_error(error: RequestTokenError<Unreachable, BasicErrorResponse>) -> TokenError {
+    match error {
+        RequestTokenError::ServerResponse(answer) => {
+            let described = answer.error_description().map(String::as_str);
+            TokenError::Refused(in_one_line(described.unwrap_or(answer.error().as_ref())))
+        }
+        RequestTokenError::Request(error) => TokenError::OutOfReach(error.to_string()),
+        RequestTokenError::Parse(_, body) => match said(&body) {
+            Some(message) => TokenError::Refused(message),
+            None => TokenError::OutOfReach("its answer could not be read".into()),
+        },
+        RequestTokenError::Other(what) => TokenError::OutOfReach(in_one_line(&what)),
+    }
+}
+
+/// The message of an error body that is not in the standard's shape.
+fn said(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Body {
+        message: Option<String>,
+        status: Option<String>,
+    }
+    let body: Body = serde_json::from_slice(body).ok()?;
+    body.message
+        .or(body.status)
+        .map(|message| in_one_line(&message))
+}
+
+fn in_one_line(text: &str) -> String {
+    clean_name(text)
+        .unwrap_or_default()
+        .chars()
+        .take(200)
+        .collect()
+}
+
+/// A new PKCE verifier: 256 random bits.
+pub fn new_verifier() -> SecretString {
+    let (_, verifier) = PkceCodeChallenge::new_random_sha256();
+    verifier.secret().as_str().into()
+}
