@@ -1,0 +1,158 @@
+//! Finds runs that nobody drives, holds each by a lease, and drives it.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::run;
+use crate::client::{Client, Paces};
+use crate::ephemeral::SharedEphemeral;
+use crate::grants::Grants;
+use crate::item::RunId;
+use crate::providers::Providers;
+use crate::store::{Store, UnfinishedRun};
+use crate::vault;
+
+/// How long a lease holds without being renewed: after a crash, a run lies still for this long.
+const LEASE: Duration = Duration::from_secs(15);
+const RENEW: Duration = Duration::from_secs(5);
+/// How often runs are looked for that another process has left behind.
+const LOOK: Duration = Duration::from_secs(5);
+/// Runs that this process drives at once.
+const AT_ONCE: usize = 16;
+/// How long a stop waits for pages that are being stored.
+const STOP: Duration = Duration::from_secs(20);
+
+/// What the engine works with.
+pub struct EngineParts {
+    pub store: Arc<Store>,
+    pub ephemeral: SharedEphemeral,
+    pub grants: Arc<Grants>,
+    pub client: Client,
+    pub providers: Providers,
+    pub paces: Arc<Paces>,
+}
+
+/// Drives runs in the background until it is stopped.
+pub struct Engine {
+    parts: EngineParts,
+    /// Who holds the leases of this process.
+    owner: Vec<u8>,
+    news: Notify,
+    driven: Mutex<HashSet<RunId>>,
+    turns: Arc<Semaphore>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Engine {
+    /// Starts looking for runs.
+    pub fn start(parts: EngineParts) -> Arc<Self> {
+        let engine = Arc::new(Self {
+            parts,
+            owner: vault::random::<16>().to_vec(),
+            news: Notify::new(),
+            driven: Mutex::default(),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        engine.tasks.spawn(Arc::clone(&engine).look_for_runs());
+        engine
+    }
+
+    /// Says that a run has been queued, so that it starts at once and not at the next look.
+    pub fn wake(&self) {
+        self.news.notify_one();
+    }
+
+    /// Lets each run store the page it holds, and leaves the rest for the next start.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(STOP, self.tasks.wait()).await.is_err() {
+            tracing::warn!("an import did not reach the end of its page in time");
+        }
+    }
+
+    async fn look_for_runs(self: Arc<Self>) {
+        loop {
+            match self.parts.store.unfinished_runs().await {
+                Ok(runs) => runs.into_iter().for_each(|run| self.take_up(run)),
+                Err(error) => tracing::warn!(%error, "unfinished imports cannot be read"),
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = self.news.notified() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    fn take_up(self: &Arc<Self>, run: UnfinishedRun) {
+        if self.driven().insert(run.id) {
+            let engine = Arc::clone(self);
+            self.tasks.spawn(async move {
+                engine.drive_if_free(run).await;
+                engine.driven().remove(&run.id);
+            });
+        }
+    }
+
+    fn driven(&self) -> std::sync::MutexGuard<'_, HashSet<RunId>> {
+        self.driven
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    async fn drive_if_free(&self, run: UnfinishedRun) {
+        let Ok(_turn) = self.turns.acquire().await else {
+            return;
+        };
+        let lease = format!("run:{}", run.id);
+        match self.parts.ephemeral.claim(&lease, &self.owner, LEASE).await {
+            Ok(true) => {}
+            // Another process drives it.
+            Ok(false) => return,
+            Err(error) => {
+                return tracing::warn!(%error, import.run = run.id.0, "no lease for an import");
+            }
+        }
+        let halt = self.stop.child_token();
+        tokio::select! {
+            result = run::drive(&self.parts, run, &halt) => {
+                if let Err(error) = result {
+                    tracing::warn!(%error, import.run = run.id.0, "an import stopped and will be taken up again");
+                }
+            }
+            () = self.hold(&lease) => {
+                tracing::warn!(import.run = run.id.0, "the lease of an import was lost");
+            }
+        }
+        if let Err(error) = self.parts.ephemeral.release(&lease, &self.owner).await {
+            tracing::debug!(%error, import.run = run.id.0, "a lease was left to expire");
+        }
+    }
+
+    /// Renews the lease for as long as it is held; returns when it is lost.
+    async fn hold(&self, lease: &str) {
+        loop {
+            tokio::time::sleep(RENEW).await;
+            match self.parts.ephemeral.renew(lease, &self.owner, LEASE).await {
+                Ok(true) => {}
+                // The store forgot it, or somebody else has it: whoever claims it now goes on.
+                Ok(false) => match self.parts.ephemeral.claim(lease, &self.owner, LEASE).await {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    Err(error) => tracing::warn!(%error, "a lease could not be renewed"),
+                },
+                // Cursors are compared as they move, so driving on for a while harms nothing.
+                Err(error) => tracing::warn!(%error, "a lease could not be renewed"),
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! An approval that came back: the code becomes tokens, the tokens an identity, the identity a stored
+//! connection with a queued import.
+
+use std::sync::Arc;
+
+use crate::client::{
+    Api, Bearer, Client, Failure, FailureKind, OAuthClient, TokenAnswer, TokenError,
+};
+use crate::grants::{GrantError, Grants};
+use crate::item::{SignInId, WorkspaceId};
+use crate::oauth::Pending;
+use crate::providers::{self, Configured};
+use crate::store::{self, Approval, Cause, Identity, NewConnection, NewPerson, Store, Tx};
+
+/// Whoever approves: somebody signed in, who adds a connection, or a visitor, who signs in by it.
+#[derive(Clone, Copy)]
+pub enum Signer {
+    SignedIn(WorkspaceId),
+    Visitor,
+}
+
+/// A stored approval.
+pub struct Approved {
+    pub approval: Approval,
+    /// The new sign-in, where there was none.
+    pub sign_in: Option<SignInId>,
+}
+
+/// Why an approval ends with nothing stored.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error("the provider refused: {0}")]
+    Refused(String),
+    #[error("the provider is out of reach: {0}")]
+    OutOfReach(String),
+    #[error("the provider named no person")]
+    Nobody,
+    #[error("not allowed to sign in here")]
+    NotAllowed,
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+}
+
+/// What an approval works with.
+pub struct Desk<'a> {
+    pub store: &'a Store,
+    pub grants: &'a Arc<Grants>,
+    pub client: &'a Client,
+    pub provider: &'a Configured,
+    pub oauth: &'a OAuthClient,
+}
+
+/// Finishes an approval. `allowed` decides about the identity before anything is stored; what was
+/// issued to somebody who is not let in is revoked where it can be.
+pub async fn approve(
+    desk: Desk<'_>,
+    pending: &Pending,
+    code: &str,
+    signer: Signer,
+    allowed: impl Fn(&Identity) -> bool,
+) -> Result<Approved, Refusal> {
+    let token = desk
+        .oauth
+        .exchange(code, pending.verifier.as_ref())
+        .await
+        .map_err(refused)?;
+    let approved = desk.settle(&token, signer, allowed).await;
+    if let Err(Refusal::NotAllowed | Refusal::Nobody) = approved
+        && !desk.oauth.revoke(&token.tokens).await
+    {
+        tracing::warn!(
+            provider = desk.provider.slug(),
+            "what was issued could not be revoked"
+        );
+    }
+    approved
+}
+
+impl Desk<'_> {
+    async fn settle(
+        &self,
+        token: &TokenAnswer,
+        signer: Signer,
+        allowed: impl Fn(&Identity) -> bool,
+    ) -> Result<Approved, Refusal> {
+        let whose = self.identify(token).await?;
+        let identity = whose
+            .person
+            .as_ref()
+            .map(|person| self.identity(&whose, person));
+        match (&identity, signer) {
+            (Some(identity), Signer::Visitor) if !allowed(identity) => {
+                return Err(Refusal::NotAllowed);
+            }
+            (None, Signer::Visitor) => return Err(Refusal::Nobody),
+            _ => {}
+        }
+        let approved = match self.write(&whose, identity.as_ref(), token, signer).await {
+            // Two first sign-ins of one person at once: the second finds the person of the first.
+            Err(Refusal::Store(store::Error::Overtaken)) => {
+                self.write(&whose, identity.as_ref(), token, signer).await?
+            }
+            written => written?,
+        };
+        self.grants
+            .lend(approved.approval.connection, &token.tokens)
+            .await?;
+        Ok(approved)
+    }
+
+    async fn identify(&self, token: &TokenAnswer) -> Result<providers::Identity, Refusal> {
+        let adapter = self.provider.provider;
+        let bearer = Bearer::Fresh(token.tokens.access.clone());
+        let api = Api::new(
+            self.client,
+            &self.provider.api_url,
+            bearer,
+            adapter.read_failure(),
+        );
+        let whose = adapter
+            .identify(&api, self.oauth, token, &self.provider.api_version)
+            .await;
+        whose.map_err(|failure| unidentified(&failure))
+    }
+
+    fn identity(&self, whose: &providers::Identity, person: &providers::Person) -> Identity {
+        let slug = self.provider.slug();
+        Identity {
+            subject: format!("{}/{slug}/{}", self.provider.token_host(), person.id),
+            provider: slug,
+            account_id: whose.account_id.clone(),
+            email: person.email.clone(),
+        }
+    }
+
+    /// Everything of an approval in one transaction: it is there whole or not at all.
+    async fn write(
+        &self,
+        whose: &providers::Identity,
+        identity: Option<&Identity>,
+        token: &TokenAnswer,
+        signer: Signer,
+    ) -> Result<Approved, Refusal> {
+        let mut tx = self.store.begin().await?;
+        let (workspace, sign_in) = match (signer, identity) {
+            (Signer::SignedIn(workspace), _) => (workspace, None),
+            (Signer::Visitor, Some(identity)) => sign_in(&mut tx, whose, identity).await?,
+            (Signer::Visitor, None) => return Err(Refusal::Nobody),
+        };
+        let approval = tx
+            .approve(&NewConnection {
+                workspace,
+                provider: self.provider.slug(),
+                account_key: &whose.account_key,
+                account_id: &whose.account_id,
+                account_name: &whose.account_name,
+                person: whose.person.as_ref().map_or("", |person| &person.name),
+                notes: &whose.notes,
+                scopes: &whose.scopes,
+            })
+            .await?;
+        self.grants
+            .keep(&mut tx, approval.connection, &token.tokens)
+            .await?;
+        tx.queue_run(approval.connection, Cause::Connect, approval.fresh)
+            .await?;
+        tx.commit().await?;
+        Ok(Approved { approval, sign_in })
+    }
+}
+
+async fn sign_in(
+    tx: &mut Tx,
+    whose: &providers::Identity,
+    identity: &Identity,
+) -> Result<(WorkspaceId, Option<SignInId>), Refusal> {
+    let (identity, workspace) = match tx.known_person(identity).await? {
+        Some(known) => known,
+        None => {
+            let name = whose
+                .person
+                .as_ref()
+                .map_or("", |person| person.name.as_str());
+            let workspace = format!("{name}’s workspace");
+            tx.add_person(NewPerson {
+                name,
+                workspace: &workspace,
+                identity,
+            })
+            .await?
+        }
+    };
+    let sign_in = tx.add_sign_in(identity, workspace).await?;
+    Ok((workspace, Some(sign_in)))
+}
+
+fn refused(error: TokenError) -> Refusal {
+    match error {
+        TokenError::Refused(said) => Refusal::Refused(said),
+        TokenError::OutOfReach(said) => Refusal::OutOfReach(said),
+    }
+}
+
+fn unidentified(failure: &Failure) -> Refusal {
+    match failure.kind {
+        FailureKind::Limited | FailureKind::Passing => Refusal::OutOfReach(failure.said.clone()),
+        _ => Refusal::Refused(failure.said.clone()),
+    }
+}
