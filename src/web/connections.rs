@@ -1,0 +1,169 @@
+//! `GET /connections/{id}`: one connection, and its import while it runs.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use chrono::{DateTime, Utc};
+
+use super::App;
+use super::errors::{Result, WebError};
+use super::fragment;
+use super::guard::SignedIn;
+use super::page::{Chrome, Here, ItemRow, ProviderView, StateView, When, capital, grouped, length};
+use crate::item::ConnectionId;
+use crate::providers::Configured;
+use crate::store::{Connection, ListQuery, Run, RunState};
+
+/// Items shown on the connection's own page.
+const NEWEST: usize = 12;
+
+#[derive(Template)]
+#[template(path = "connections/show.html", blocks = ["progress"])]
+struct ConnectionPage {
+    chrome: Chrome,
+    provider: ProviderView,
+    connection: ConnectionView,
+    run: Option<RunView>,
+    newest: Vec<ItemRow>,
+}
+
+struct ConnectionView {
+    id: ConnectionId,
+    label: String,
+    person: String,
+    account_id: String,
+    state: StateView,
+    reason: Option<String>,
+    scopes: Vec<String>,
+    created: When,
+    items: String,
+    item_word: &'static str,
+}
+
+struct RunView {
+    state: StateView,
+    headline: String,
+    live: bool,
+    streams: Vec<StreamView>,
+    added: String,
+    changed: String,
+    unchanged: String,
+    calls: String,
+    started: Option<When>,
+    finished: Option<When>,
+    duration: Option<String>,
+    problem: Option<String>,
+}
+
+struct StreamView {
+    name: String,
+    fetched: String,
+    done: bool,
+}
+
+/// `GET /connections/{connection}`
+pub async fn connection_show(
+    req: HttpRequest,
+    app: web::Data<App>,
+    SignedIn(sign_in): SignedIn,
+    id: web::Path<String>,
+) -> Result<HttpResponse> {
+    let id: ConnectionId = id.parse().map_err(|_| WebError::NotFound)?;
+    let connection = app.store.connection(sign_in.workspace_id, id).await?;
+    let connection = connection.ok_or(WebError::NotFound)?;
+    let provider = app
+        .providers
+        .find(&connection.provider)
+        .ok_or(WebError::NotFound)?;
+    let now = Utc::now();
+    let run = app.store.latest_run(id).await?;
+    let newest = ListQuery {
+        connections: &[id],
+        after: None,
+        limit: NEWEST,
+    };
+    let newest = app.store.list(&newest).await?;
+    let run = run.map(|run| run_view(&run, provider, now));
+    let live = run.as_ref().is_some_and(|run| run.live);
+    let page = ConnectionPage {
+        chrome: Chrome::new(&connection.account_name, Here::Home, Some(&sign_in)).reloading(live),
+        provider: provider.description().into(),
+        newest: newest
+            .rows
+            .into_iter()
+            .map(|row| ItemRow::new(row, provider, &connection.account_name, now))
+            .collect(),
+        connection: connection_view(connection, now),
+        run,
+    };
+    let html = if fragment::is_wanted(&req) {
+        page.as_progress().render()?
+    } else {
+        page.render()?
+    };
+    Ok(fragment::html(html))
+}
+
+fn connection_view(connection: Connection, now: DateTime<Utc>) -> ConnectionView {
+    ConnectionView {
+        id: connection.id,
+        label: connection.account_name,
+        person: connection.person,
+        account_id: connection.account_id,
+        state: connection.state.into(),
+        reason: connection.reason,
+        scopes: connection.scopes,
+        created: When::new(connection.created_at, now),
+        items: grouped(connection.items),
+        item_word: if connection.items == 1 {
+            "item"
+        } else {
+            "items"
+        },
+    }
+}
+
+fn run_view(run: &Run, provider: &Configured, now: DateTime<Utc>) -> RunView {
+    let total = |count: fn(&crate::store::StreamProgress) -> i64| {
+        grouped(run.streams.iter().map(count).sum())
+    };
+    let ended = run.finished_at.unwrap_or(now);
+    let took = run
+        .started_at
+        .map(|started| length((ended - started).to_std().unwrap_or_default()));
+    RunView {
+        state: run.state.into(),
+        headline: headline(run.state, provider.description().name),
+        live: !run.state.is_finished(),
+        streams: run
+            .streams
+            .iter()
+            .map(|stream| StreamView {
+                name: capital(
+                    provider
+                        .stream(&stream.name)
+                        .map_or(&stream.name, |words| words.many),
+                ),
+                fetched: grouped(stream.fetched),
+                done: stream.done,
+            })
+            .collect(),
+        added: total(|stream| stream.added),
+        changed: total(|stream| stream.changed),
+        unchanged: total(|stream| stream.unchanged),
+        calls: grouped(run.calls),
+        started: run.started_at.map(|time| When::new(time, now)),
+        finished: run.finished_at.map(|time| When::new(time, now)),
+        duration: took,
+        problem: run.error_message.clone(),
+    }
+}
+
+fn headline(state: RunState, name: &str) -> String {
+    match state {
+        RunState::Queued => format!("About to import from {name}"),
+        RunState::Running => format!("Importing from {name}"),
+        RunState::Done => "Import finished".into(),
+        RunState::Partial => "Import ended early".into(),
+        RunState::Failed => "Import failed".into(),
+    }
+}

@@ -1,0 +1,429 @@
+//! What can go wrong for somebody at the other end, and how each of them is told.
+
+use actix_session::storage::{LoadError, SaveError, UpdateError};
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::http::header::{HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpResponse, ResponseError};
+use askama::Template;
+
+use super::guard::Who;
+use super::headers;
+use super::log::RequestId;
+use super::page::{Chrome, Here, ProviderView};
+use super::{fragment, urls};
+use crate::ephemeral::Away;
+use crate::grants::GrantError;
+use crate::oauth::{NotPending, Refusal};
+use crate::providers::Configured;
+use crate::store;
+
+pub type Result<T> = std::result::Result<T, WebError>;
+
+/// Everything a request can end with, in the product's own words.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    #[error("the form came from another origin")]
+    CrossOrigin,
+    #[error("there is nothing at this address")]
+    NotFound,
+    #[error("nobody is signed in")]
+    SignedOut,
+    #[error("the callback's state opens nothing here")]
+    NotPending(ProviderView),
+    #[error("the provider refused: {1}")]
+    ProviderRefused(ProviderView, String),
+    #[error("the provider is out of reach: {1}")]
+    ProviderAway(ProviderView, String),
+    #[error("the provider named no person")]
+    Nobody(ProviderView),
+    #[error("not allowed to sign in here")]
+    NotAllowed,
+    #[error("the parameter {0} {1}")]
+    BadQuery(&'static str, String),
+    #[error("a store is away: {0}")]
+    StoreAway(String),
+    #[error("{0}")]
+    Broken(String),
+    /// What the framework itself refuses: a body too large, a method nobody handles.
+    #[error("status {0}")]
+    Refused(StatusCode),
+}
+
+impl From<store::Error> for WebError {
+    fn from(error: store::Error) -> Self {
+        if error.is_away() {
+            Self::StoreAway(error.to_string())
+        } else {
+            Self::Broken(error.to_string())
+        }
+    }
+}
+
+impl From<Away> for WebError {
+    fn from(error: Away) -> Self {
+        Self::StoreAway(error.to_string())
+    }
+}
+
+impl From<GrantError> for WebError {
+    fn from(error: GrantError) -> Self {
+        match error {
+            GrantError::Store(error) => error.into(),
+            GrantError::Away(error) => error.into(),
+            GrantError::Ended | GrantError::Sealed(_) => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+impl From<askama::Error> for WebError {
+    fn from(error: askama::Error) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+impl WebError {
+    /// The error that a session's end is: actix-session knows only its own.
+    fn of_session(error: &actix_web::Error) -> Option<Self> {
+        let away = error
+            .as_error::<InternalError<LoadError>>()
+            .map(ToString::to_string)
+            .or_else(|| {
+                error
+                    .as_error::<InternalError<SaveError>>()
+                    .map(ToString::to_string)
+            })
+            .or_else(|| {
+                error
+                    .as_error::<InternalError<UpdateError>>()
+                    .map(ToString::to_string)
+            })
+            .or_else(|| {
+                error
+                    .as_error::<InternalError<anyhow::Error>>()
+                    .map(ToString::to_string)
+            });
+        away.map(Self::StoreAway)
+    }
+
+    /// A callback whose state was looked at and found wanting.
+    pub fn not_pending(error: NotPending, provider: &Configured) -> Self {
+        match error {
+            NotPending::Away(error) => error.into(),
+            NotPending::Unknown | NotPending::Crossed => {
+                Self::NotPending(provider.description().into())
+            }
+        }
+    }
+
+    /// An approval that ended with nothing stored.
+    pub fn refusal(refusal: Refusal, provider: &Configured) -> Self {
+        let view = || ProviderView::from(provider.description());
+        match refusal {
+            Refusal::Refused(said) => Self::ProviderRefused(view(), said),
+            Refusal::OutOfReach(said) => Self::ProviderAway(view(), said),
+            Refusal::Nobody => Self::Nobody(view()),
+            Refusal::NotAllowed => Self::NotAllowed,
+            Refusal::Store(error) => error.into(),
+            Refusal::Grant(error) => error.into(),
+        }
+    }
+
+    fn told(&self) -> Told {
+        let nothing = "Nothing was stored.".to_owned();
+        match self {
+            Self::CrossOrigin => Told {
+                status: StatusCode::FORBIDDEN,
+                title: "This form came from somewhere else".into(),
+                what: "Tributary takes forms from its own pages only, and this one was sent by another site.".into(),
+                kept: "Nothing was changed.".into(),
+                action: Action::home("Go to Tributary"),
+            },
+            Self::NotFound => Told {
+                status: StatusCode::NOT_FOUND,
+                title: "There is nothing here".into(),
+                what: "The address may be mistyped, or what it named belongs to another workspace or has been removed.".into(),
+                kept: String::new(),
+                action: Action::home("Go to the start"),
+            },
+            Self::SignedOut => Told {
+                status: StatusCode::UNAUTHORIZED,
+                title: "You are not signed in".into(),
+                what: "Connect an account to sign in.".into(),
+                kept: String::new(),
+                action: Action::home("Go to the start"),
+            },
+            Self::NotPending(provider) => Told {
+                status: StatusCode::BAD_REQUEST,
+                title: format!("This approval of {} cannot be used", provider.name),
+                what: "It was not begun in this browser, took longer than ten minutes, or has been used already. Going back or loading the page again does that too.".into(),
+                kept: nothing,
+                action: Action::Connect(provider.clone()),
+            },
+            Self::ProviderRefused(provider, said) => Told {
+                status: StatusCode::BAD_GATEWAY,
+                title: format!("{} did not connect", provider.name),
+                what: match said.as_str() {
+                    "" => format!("{} refused and gave no reason.", provider.name),
+                    said => format!("{} said: “{said}”.", provider.name),
+                },
+                kept: nothing,
+                action: Action::Connect(provider.clone()),
+            },
+            Self::ProviderAway(provider, said) => Told {
+                status: StatusCode::BAD_GATEWAY,
+                title: format!("{} cannot be reached", provider.name),
+                what: format!("We asked {} to finish the approval and got no usable answer: {said}.", provider.name),
+                kept: nothing,
+                action: Action::Connect(provider.clone()),
+            },
+            Self::Nobody(provider) => Told {
+                status: StatusCode::BAD_GATEWAY,
+                title: format!("{} did not say who you are", provider.name),
+                what: "An account can be connected without that, but it cannot sign anybody in. Sign in with another account first, then connect this one.".into(),
+                kept: nothing,
+                action: Action::home("Go to the start"),
+            },
+            Self::NotAllowed => Told {
+                status: StatusCode::FORBIDDEN,
+                title: "You are not on the list".into(),
+                what: "Whoever hosts this Tributary decides who may sign in, and this account is not among them. Ask them to add you.".into(),
+                kept: nothing,
+                action: Action::home("Go to the start"),
+            },
+            Self::BadQuery(name, problem) => Told {
+                status: StatusCode::BAD_REQUEST,
+                title: "This address cannot be read".into(),
+                what: format!("Its parameter “{name}” {problem}."),
+                kept: String::new(),
+                action: Action::home("Go to the start"),
+            },
+            Self::StoreAway(_) => Told {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                title: "One moment, please".into(),
+                what: "Tributary cannot reach one of its stores just now. Try again in a few seconds.".into(),
+                kept: "Everything stored is safe, and imports go on by themselves.".into(),
+                action: Action::home("Try again"),
+            },
+            Self::Broken(_) => Told {
+                status: StatusCode::INTERNAL_SERVER_ERROR,
+                title: "Something went wrong here".into(),
+                what: "It is our fault and it has been noted. Trying again may help.".into(),
+                kept: "What was stored before is untouched.".into(),
+                action: Action::home("Go to the start"),
+            },
+            Self::Refused(status) => Told {
+                status: *status,
+                title: status.canonical_reason().unwrap_or("This cannot be done").into(),
+                what: "The request was not one that this address takes.".into(),
+                kept: "Nothing was changed.".into(),
+                action: Action::home("Go to the start"),
+            },
+        }
+    }
+}
+
+struct Told {
+    status: StatusCode,
+    title: String,
+    what: String,
+    kept: String,
+    action: Action,
+}
+
+/// The one thing to do next.
+pub enum Action {
+    Link { label: String, href: String },
+    Connect(ProviderView),
+}
+
+impl Action {
+    fn home(label: &str) -> Self {
+        Self::Link {
+            label: label.into(),
+            href: urls::home().into(),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html", blocks = ["message"])]
+struct ErrorPage {
+    chrome: Chrome,
+    status: u16,
+    title: String,
+    what: String,
+    kept: String,
+    action: Action,
+    reference: String,
+}
+
+/// Seconds after which a store that is away is worth another try.
+const RETRY: HeaderValue = HeaderValue::from_static("2");
+
+/// Who is told, and how.
+struct Listener {
+    fragment: bool,
+    chrome: Chrome,
+    reference: String,
+}
+
+fn draw_for(error: &WebError, listener: Listener) -> HttpResponse {
+    let told = error.told();
+    let mut response = HttpResponse::build(told.status);
+    if told.status == StatusCode::SERVICE_UNAVAILABLE {
+        response.insert_header((RETRY_AFTER, RETRY));
+    }
+    if matches!(error, WebError::SignedOut) {
+        let home = HeaderValue::from_static(urls::home());
+        if listener.fragment {
+            response.insert_header((HeaderName::from_static("hx-redirect"), home));
+        } else {
+            response
+                .status(StatusCode::SEE_OTHER)
+                .insert_header((LOCATION, home));
+        }
+    }
+    let page = ErrorPage {
+        chrome: Chrome {
+            title: told.title.clone(),
+            ..listener.chrome
+        },
+        status: told.status.as_u16(),
+        title: told.title,
+        what: told.what,
+        kept: told.kept,
+        action: told.action,
+        reference: if told.status.is_server_error() {
+            listener.reference
+        } else {
+            String::new()
+        },
+    };
+    let html = if listener.fragment {
+        page.as_message().render()
+    } else {
+        page.render()
+    };
+    response
+        .content_type("text/html; charset=utf-8")
+        .body(html.unwrap_or_else(|_| "Something went wrong.".into()))
+}
+
+impl ResponseError for WebError {
+    fn status_code(&self) -> StatusCode {
+        self.told().status
+    }
+
+    /// Drawn again by [`draw`], which knows who asks.
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+/// An error that comes without its request, so that nobody outside can draw it.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+struct Orphan {
+    error: WebError,
+    fragment: bool,
+    reference: String,
+}
+
+impl ResponseError for Orphan {
+    fn status_code(&self) -> StatusCode {
+        self.error.told().status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let chrome = Chrome::new("", Here::Nowhere, None);
+        let listener = Listener {
+            fragment: self.fragment,
+            chrome,
+            reference: self.reference.clone(),
+        };
+        let mut response = draw_for(&self.error, listener);
+        headers::apply(response.headers_mut());
+        response
+    }
+}
+
+/// Draws every error once, as the page or the fragment that was asked for.
+pub async fn draw(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> std::result::Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let fragment = fragment::is_wanted(req.request());
+    let head = req.method() == Method::HEAD;
+    let reference = req
+        .extensions()
+        .get::<RequestId>()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let response = match next.call(req).await {
+        Ok(response) => response.map_into_boxed_body(),
+        Err(error) => {
+            let error =
+                WebError::of_session(&error).unwrap_or_else(|| WebError::Broken(error.to_string()));
+            note(&error, &reference);
+            return Err(Orphan {
+                error,
+                fragment,
+                reference,
+            }
+            .into());
+        }
+    };
+    let status = response.status();
+    let from_framework =
+        || (status.is_client_error() && !head).then_some(WebError::Refused(status));
+    let drawn = match response.response().error() {
+        Some(error) => match error.as_error::<WebError>() {
+            Some(error) => draw_here(error, &response, fragment, &reference),
+            None => draw_here(&WebError::Refused(status), &response, fragment, &reference),
+        },
+        None => match from_framework() {
+            Some(error) if response.response().headers().get("content-type").is_none() => {
+                draw_here(&error, &response, fragment, &reference)
+            }
+            _ => return Ok(response),
+        },
+    };
+    Ok(response.into_response(drawn))
+}
+
+fn draw_here(
+    error: &WebError,
+    response: &ServiceResponse,
+    fragment: bool,
+    reference: &str,
+) -> HttpResponse {
+    note(error, reference);
+    let extensions = response.request().extensions();
+    let sign_in = extensions.get::<Who>().and_then(|who| who.0.as_ref());
+    let chrome = Chrome::new("", Here::Nowhere, sign_in);
+    draw_for(
+        error,
+        Listener {
+            fragment,
+            chrome,
+            reference: reference.to_owned(),
+        },
+    )
+}
+
+/// Causes are logged here, once, with the id that the person can quote.
+fn note(error: &WebError, reference: &str) {
+    match error {
+        WebError::StoreAway(_) | WebError::Broken(_) => {
+            tracing::error!(request.id = reference, "{error}")
+        }
+        WebError::ProviderRefused(..) | WebError::ProviderAway(..) => {
+            tracing::warn!(request.id = reference, "{error}")
+        }
+        _ => tracing::debug!(request.id = reference, "{error}"),
+    }
+}

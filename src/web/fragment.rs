@@ -1,0 +1,44 @@
+//! Page or fragment: one address serves both.
+
+use actix_web::http::header::{HeaderName, HeaderValue, VARY};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+
+/// htmx says so only where it will swap a part; boosted links and restored history want the page.
+pub fn is_wanted(req: &HttpRequest) -> bool {
+    req.headers()
+        .get("HX-Request-Type")
+        .is_some_and(|value| value == "partial")
+}
+
+/// Whether htmx asks at all: then a redirect must be a header, for fetch would follow any other.
+pub fn is_htmx(req: &HttpRequest) -> bool {
+    req.headers().contains_key("HX-Request")
+}
+
+/// Sends the browser, not only the fetch, to `url`.
+pub fn redirect(req: &HttpRequest, url: &str) -> HttpResponse {
+    if is_htmx(req) {
+        HttpResponse::Ok()
+            .insert_header(("HX-Redirect", url))
+            .finish()
+    } else {
+        HttpResponse::SeeOther()
+            .insert_header(("Location", url))
+            .finish()
+    }
+}
+
+/// An answer of HTML that stands for both forms of its address.
+pub fn html(body: String) -> HttpResponse {
+    html_with(HttpResponse::Ok(), body)
+}
+
+fn html_with(mut response: HttpResponseBuilder, body: String) -> HttpResponse {
+    response
+        .insert_header((
+            VARY,
+            HeaderValue::from(HeaderName::from_static("hx-request-type")),
+        ))
+        .content_type("text/html; charset=utf-8")
+        .body(body)
+}

@@ -1,0 +1,176 @@
+//! `GET /`: the welcome page for visitors, the dashboard for who is signed in.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::App;
+use super::errors::Result;
+use super::fragment;
+use super::guard::Who;
+use super::page::{Chrome, Here, Notice, ProviderView, StateView, When, grouped};
+use crate::item::ConnectionId;
+use crate::providers::Configured;
+use crate::store::{Connection, ConnectionState, Run, SignIn};
+
+/// What a redirect tells the page it leads to: names of things, never words.
+#[derive(Deserialize)]
+pub struct HomeQuery {
+    /// A provider that was declined.
+    declined: Option<String>,
+    /// A provider that somebody pressed Connect for under another of this machine's names.
+    connect: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "welcome.html")]
+struct WelcomePage {
+    chrome: Chrome,
+    providers: Vec<ProviderView>,
+    came_from_elsewhere: Option<&'static str>,
+}
+
+#[derive(Template)]
+#[template(path = "dashboard.html", blocks = ["cards"])]
+struct DashboardPage {
+    chrome: Chrome,
+    cards: Vec<ProviderCard>,
+    live: bool,
+}
+
+struct ProviderCard {
+    provider: ProviderView,
+    connections: Vec<ConnectionCard>,
+}
+
+impl ProviderCard {
+    fn is_connected(&self) -> bool {
+        self.connections.iter().any(|connection| connection.works)
+    }
+}
+
+struct ConnectionCard {
+    id: ConnectionId,
+    label: String,
+    person: String,
+    state: StateView,
+    works: bool,
+    items: String,
+    last_import: Option<When>,
+    /// What an import that is on has brought so far.
+    progress: Option<String>,
+}
+
+/// `GET /`
+pub async fn home_show(
+    req: HttpRequest,
+    app: web::Data<App>,
+    who: Who,
+    query: web::Query<HomeQuery>,
+) -> Result<HttpResponse> {
+    let notice = declined(&app, query.declined.as_deref());
+    match &who.0 {
+        Some(sign_in) => dashboard(&req, &app, sign_in, notice).await,
+        None => welcome(&app, notice, query.connect.as_deref()),
+    }
+}
+
+fn declined(app: &App, slug: Option<&str>) -> Option<Notice> {
+    let name = app.providers.find(slug?)?.description().name;
+    Some(Notice {
+        tone: "note",
+        text: format!("{name} not connected: you declined."),
+    })
+}
+
+fn welcome(app: &App, notice: Option<Notice>, connect: Option<&str>) -> Result<HttpResponse> {
+    let page = WelcomePage {
+        chrome: Chrome::new("", Here::Home, None).with_notice(notice),
+        providers: app
+            .providers
+            .iter()
+            .map(|provider| provider.description().into())
+            .collect(),
+        came_from_elsewhere: connect
+            .and_then(|slug| app.providers.find(slug))
+            .map(|p| p.description().name),
+    };
+    Ok(fragment::html(page.render()?))
+}
+
+async fn dashboard(
+    req: &HttpRequest,
+    app: &App,
+    sign_in: &SignIn,
+    notice: Option<Notice>,
+) -> Result<HttpResponse> {
+    let connections = app.store.connections(sign_in.workspace_id).await?;
+    let runs = app.store.live_runs(sign_in.workspace_id).await?;
+    let now = Utc::now();
+    let cards: Vec<ProviderCard> = app
+        .providers
+        .iter()
+        .map(|provider| provider_card(provider, &connections, &runs, now))
+        .collect();
+    let page = DashboardPage {
+        chrome: Chrome::new("Connections", Here::Home, Some(sign_in))
+            .with_notice(notice)
+            .reloading(!runs.is_empty()),
+        cards,
+        live: !runs.is_empty(),
+    };
+    let html = if fragment::is_wanted(req) {
+        page.as_cards().render()?
+    } else {
+        page.render()?
+    };
+    Ok(fragment::html(html))
+}
+
+fn provider_card(
+    provider: &Configured,
+    connections: &[Connection],
+    runs: &[Run],
+    now: DateTime<Utc>,
+) -> ProviderCard {
+    let own = connections
+        .iter()
+        .filter(|connection| connection.provider == provider.slug());
+    let card = |connection: &Connection| ConnectionCard {
+        id: connection.id,
+        label: connection.account_name.clone(),
+        person: connection.person.clone(),
+        state: connection.state.into(),
+        works: connection.state == ConnectionState::Connected,
+        items: grouped(connection.items),
+        last_import: connection.last_import_at.map(|time| When::new(time, now)),
+        progress: runs
+            .iter()
+            .find(|run| run.connection == connection.id)
+            .map(|run| progress(run, provider)),
+    };
+    ProviderCard {
+        provider: provider.description().into(),
+        connections: own.map(card).collect(),
+    }
+}
+
+fn progress(run: &Run, provider: &Configured) -> String {
+    let so_far = run.streams.iter().filter_map(|stream| {
+        let words = provider.stream(&stream.name)?;
+        Some(format!(
+            "{} {}",
+            grouped(stream.fetched),
+            if stream.fetched == 1 {
+                words.one
+            } else {
+                words.many
+            }
+        ))
+    });
+    match so_far.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => "Import is starting".into(),
+        some => format!("Importing: {some} so far"),
+    }
+}

@@ -1,0 +1,271 @@
+//! What every page has around it, and the small values that templates draw.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::providers::{Configured, Description};
+use crate::store::{ConnectionState, ListRow, RunState, SignIn};
+
+/// The frame of a page.
+pub struct Chrome {
+    /// Without the product's name.
+    pub title: String,
+    pub here: Here,
+    pub person: Option<Person>,
+    pub notice: Option<Notice>,
+    /// Seconds after which a browser without scripts asks again.
+    pub reload_after: Option<u32>,
+}
+
+/// Which entry of the navigation is the current one.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Here {
+    Home,
+    Items,
+    Nowhere,
+}
+
+/// Who is signed in.
+pub struct Person {
+    pub name: String,
+    pub workspace: String,
+}
+
+/// A sentence at the top of a page about what has just happened.
+pub struct Notice {
+    pub tone: &'static str,
+    pub text: String,
+}
+
+impl Chrome {
+    pub fn new(title: impl Into<String>, here: Here, sign_in: Option<&SignIn>) -> Self {
+        let person = sign_in.map(|sign_in| Person {
+            name: sign_in.person.clone(),
+            workspace: sign_in.workspace.clone(),
+        });
+        Self {
+            title: title.into(),
+            here,
+            person,
+            notice: None,
+            reload_after: None,
+        }
+    }
+
+    pub fn with_notice(self, notice: Option<Notice>) -> Self {
+        Self { notice, ..self }
+    }
+
+    /// Has a browser without scripts ask again while something goes on.
+    pub fn reloading(self, live: bool) -> Self {
+        Self {
+            reload_after: live.then_some(2),
+            ..self
+        }
+    }
+}
+
+/// A moment, in the three forms that people and machines read.
+pub struct When {
+    pub iso: String,
+    pub relative: String,
+    pub exact: String,
+}
+
+impl When {
+    pub fn new(time: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        Self {
+            iso: time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+            relative: relative(time, now),
+            exact: time.format("%-d %B %Y, %H:%M UTC").to_string(),
+        }
+    }
+}
+
+fn relative(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let seconds = (now - time).num_seconds();
+    let (n, unit) = match seconds {
+        ..-60 => return time.format("%-d %B %Y").to_string(),
+        -60..45 => return "just now".into(),
+        45..5_400 => ((seconds + 30) / 60, "minute"),
+        5_400..129_600 => ((seconds + 1_800) / 3_600, "hour"),
+        129_600..2_592_000 => ((seconds + 43_200) / 86_400, "day"),
+        _ => return time.format("%-d %B %Y").to_string(),
+    };
+    let s = if n == 1 { "" } else { "s" };
+    format!("{n} {unit}{s} ago")
+}
+
+/// A length of time, as a person says it.
+pub fn length(time: Duration) -> String {
+    match time.as_secs() {
+        0 => "under a second".into(),
+        1 => "1 second".into(),
+        seconds @ 2..120 => format!("{seconds} seconds"),
+        seconds @ 120..7_200 => format!("{} minutes", seconds / 60),
+        seconds => format!("{} hours", seconds / 3_600),
+    }
+}
+
+/// A count with its thousands apart.
+pub fn grouped(n: i64) -> String {
+    let digits = n.unsigned_abs().to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if n < 0 {
+        out.push('-');
+    }
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// The first letter as a capital.
+pub fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+/// A provider as people know it.
+#[derive(Clone, Debug)]
+pub struct ProviderView {
+    pub slug: &'static str,
+    pub name: &'static str,
+    pub letter: char,
+    /// What comes in from it.
+    pub brings: String,
+}
+
+impl From<&Description> for ProviderView {
+    fn from(it: &Description) -> Self {
+        let brings: Vec<&str> = it.streams.iter().map(|stream| stream.many).collect();
+        Self {
+            slug: it.slug,
+            name: it.name,
+            letter: it.name.chars().next().unwrap_or('?'),
+            brings: capital(&brings.join(", ")),
+        }
+    }
+}
+
+/// A state with its icon and its word.
+pub struct StateView {
+    pub class: &'static str,
+    pub word: &'static str,
+}
+
+impl From<ConnectionState> for StateView {
+    fn from(state: ConnectionState) -> Self {
+        match state {
+            ConnectionState::Connected => Self {
+                class: "connected",
+                word: "Connected",
+            },
+            ConnectionState::Reconnect => Self {
+                class: "reconnect",
+                word: "Reconnect",
+            },
+        }
+    }
+}
+
+impl From<RunState> for StateView {
+    fn from(state: RunState) -> Self {
+        match state {
+            RunState::Queued => Self {
+                class: "waiting",
+                word: "Starting",
+            },
+            RunState::Running => Self {
+                class: "running",
+                word: "Importing",
+            },
+            RunState::Done => Self {
+                class: "connected",
+                word: "Complete",
+            },
+            RunState::Partial => Self {
+                class: "waiting",
+                word: "Incomplete",
+            },
+            RunState::Failed => Self {
+                class: "reconnect",
+                word: "Failed",
+            },
+        }
+    }
+}
+
+/// A row of the list.
+pub struct ItemRow {
+    pub name: String,
+    pub kind: String,
+    pub provider: ProviderView,
+    pub account: String,
+    pub url: Option<String>,
+    pub created: Option<When>,
+    pub modified: Option<When>,
+}
+
+impl ItemRow {
+    pub fn new(row: ListRow, provider: &Configured, account: &str, now: DateTime<Utc>) -> Self {
+        let kind = provider
+            .kind(&row.kind)
+            .map_or(row.kind.as_str(), |stream| stream.one);
+        Self {
+            kind: capital(kind),
+            name: row.name,
+            provider: provider.description().into(),
+            account: account.to_owned(),
+            url: row.url.filter(|url| is_web_link(url)),
+            created: row.created.map(|time| When::new(time, now)),
+            modified: row.modified.map(|time| When::new(time, now)),
+        }
+    }
+}
+
+/// A link that came with data is shown only where it cannot be a script.
+fn is_web_link(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_told_in_the_words_of_a_person() {
+        let now = DateTime::parse_from_rfc3339("2026-11-21T12:00:00Z")
+            .unwrap()
+            .to_utc();
+        let ago = |seconds| relative(now - chrono::TimeDelta::seconds(seconds), now);
+        assert_eq!(ago(5), "just now");
+        assert_eq!(ago(60), "1 minute ago");
+        assert_eq!(ago(3 * 60), "3 minutes ago");
+        assert_eq!(ago(2 * 3600), "2 hours ago");
+        assert_eq!(ago(3 * 86_400), "3 days ago");
+        assert_eq!(ago(60 * 86_400), "22 September 2026");
+    }
+
+    #[test]
+    fn counts_are_grouped() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_000), "1,000");
+        assert_eq!(grouped(-1_234_567), "-1,234,567");
+    }
+
+    #[test]
+    fn only_web_links_are_shown() {
+        assert!(is_web_link("https://app.hubspot.com/contacts/1"));
+        assert!(!is_web_link("javascript:alert(1)"));
+        assert!(!is_web_link("data:text/html,x"));
+        assert!(!is_web_link("/relative"));
+    }
+}

@@ -1,0 +1,100 @@
+//! The whole route table, in the order of the site.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::web::{
+    Data, FormConfig, PayloadConfig, ServiceConfig, get, post, resource, scope, to,
+};
+use actix_web::{Error, HttpResponse, Resource, Route};
+
+use super::errors::{self, WebError};
+use super::{
+    App, assets, authorize, connections, guard, headers, health, home, items, load, log,
+    oauth_callback, origin, session, sign_out,
+};
+
+/// The largest form that any page sends.
+const FORM: usize = 16 * 1024;
+
+/// The whole site: its routes, and around them what every request passes, the outermost last.
+pub fn site(
+    app: Data<App>,
+) -> actix_web::App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    actix_web::App::new()
+        .configure(routes(app))
+        .wrap(from_fn(origin::check))
+        .wrap(from_fn(errors::draw))
+        .wrap(Compress::default())
+        .wrap(from_fn(headers::secure))
+        .wrap(from_fn(log::request))
+}
+
+/// Every route. What needs no store stands outside the session.
+fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
+    move |config| {
+        let sessions =
+            session::middleware(app.sessions.clone(), app.cookie_key.clone(), app.is_https());
+        config
+            .app_data(PayloadConfig::new(FORM))
+            .app_data(FormConfig::default().limit(FORM))
+            .app_data(app)
+            .route("/healthz", get().to(health::alive))
+            .route("/readyz", get().to(health::ready))
+            .route("/static/{hash}/{name:.*}", get().to(assets::asset_show))
+            .service(
+                scope("")
+                    .wrap(sessions)
+                    .service(open("/", get().to(home::home_show)))
+                    .service(open(
+                        "/integrations/{provider}/authorize",
+                        post().to(authorize::authorize),
+                    ))
+                    .service(open(
+                        "/integrations/{provider}/oauth2callback",
+                        get().to(oauth_callback::oauth_callback),
+                    ))
+                    .service(closed(
+                        "/integrations/{provider}/load",
+                        post().to(load::load),
+                    ))
+                    .service(closed(
+                        "/integrations/{provider}/items",
+                        get().to(items::provider_items_list),
+                    ))
+                    .service(closed("/items", get().to(items::items_list)))
+                    .service(closed(
+                        "/connections/{connection}",
+                        get().to(connections::connection_show),
+                    ))
+                    .service(closed("/sign-out", post().to(sign_out::sign_out)))
+                    .default_service(to(nothing).wrap(from_fn(guard::find_out))),
+            );
+    }
+}
+
+/// For anybody.
+fn open(path: &str, route: Route) -> Resource {
+    resource(path).route(route.wrap(from_fn(guard::find_out)))
+}
+
+/// For whoever is signed in.
+fn closed(path: &str, route: Route) -> Resource {
+    resource(path).route(
+        route
+            .wrap(from_fn(guard::signed_in))
+            .wrap(from_fn(guard::find_out)),
+    )
+}
+
+async fn nothing() -> Result<HttpResponse, WebError> {
+    Err(WebError::NotFound)
+}
