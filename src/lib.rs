@@ -3,6 +3,11 @@
 //! The parts stand in the order in which they may know each other: each knows those below it, and
 //! none above. `tests/app/architecture.rs` holds them to it; `docs/architecture.md` is the map.
 
+pub mod cli;
+
+pub mod server;
+pub mod settings;
+
 pub mod web;
 
 pub mod import;

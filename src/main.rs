@@ -1,3 +1,8 @@
 //! The program; everything is in the library, where tests reach it.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tributary::cli::run().await
+}

@@ -1,0 +1,94 @@
+//! `tributary check`: every finding, with its cause and its remedy.
+
+use std::process::ExitCode;
+
+use super::{UNUSABLE, settings};
+use crate::client::{Client, Unreachable};
+use crate::server::{self, Stores};
+use crate::settings::{ProviderSettings, Settings, Variables};
+
+/// What was found, line by line.
+#[derive(Default)]
+struct Findings {
+    wrong: bool,
+}
+
+impl Findings {
+    fn good(&self, what: &str) {
+        println!("ok     {what}");
+    }
+
+    fn look(&self, what: &str) {
+        println!("note   {what}");
+    }
+
+    fn wrong(&mut self, what: &str) {
+        self.wrong = true;
+        println!("wrong  {what}");
+    }
+}
+
+pub async fn run() -> ExitCode {
+    let settings = match settings(Variables::from_environment()) {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
+    let mut findings = Findings::default();
+    findings.good("settings: every value can be used");
+    settings
+        .warnings
+        .iter()
+        .for_each(|warning| findings.look(&warning.to_string()));
+    stores(&settings, &mut findings).await;
+    if settings.providers.is_empty() {
+        findings.wrong("providers: none is on. Set the client id and secret of at least one, such as HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET.");
+    }
+    for provider in &settings.providers {
+        reach(provider, &mut findings).await;
+    }
+    if findings.wrong {
+        ExitCode::from(UNUSABLE)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+async fn stores(settings: &Settings, findings: &mut Findings) {
+    match Stores::open(settings).await {
+        Ok(stores) => {
+            findings.good(&format!("database: {}", server::place(&settings.database)));
+            findings.good(match settings.redis {
+                Some(_) => "ephemeral store: Redis",
+                None => "ephemeral store: in the database",
+            });
+            match server::check_keys(&stores).await {
+                Ok(()) => findings.good("sealing keys: open what is in the database"),
+                Err(error) => findings.wrong(&error.to_string()),
+            }
+            stores.store.close().await;
+        }
+        Err(error) => findings.wrong(&error.to_string()),
+    }
+}
+
+async fn reach(provider: &ProviderSettings, findings: &mut Findings) {
+    let it = provider.provider.description();
+    for (host, url) in provider.hosts() {
+        let client = Client::new([url]);
+        let name = url.host_str().unwrap_or_default();
+        match client.send(client.request(http::Method::GET, url.clone())).await {
+            // Any answer will do: this asks whether the host is there, not what it thinks of us.
+            Ok(_) | Err(Unreachable::TooLarge) => findings.good(&format!("{}: {host} host {name} answers", it.name)),
+            Err(error) => findings.wrong(&format!(
+                "{}: {host} host {name} cannot be reached ({error}). See that this machine may reach it, or correct {}_{}_URL.",
+                it.name, it.slug.to_uppercase(), host.to_uppercase(),
+            )),
+        }
+    }
+    if it.ends_before(chrono::Utc::now()) {
+        findings.look(&format!(
+            "{}: API version {} ended on {}; a newer Tributary is due",
+            it.name, it.api_version, it.api_version_ends
+        ));
+    }
+}

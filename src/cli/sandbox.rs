@@ -1,0 +1,69 @@
+//! `tributary sandbox`: the sandbox alone, for trying a Tributary of one's own against it.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::asked_to_stop;
+use crate::sandbox::{self, Options};
+
+#[derive(Args)]
+pub struct SandboxArgs {
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:8100")]
+    listen: SocketAddr,
+    /// The client id that it knows
+    #[arg(long, default_value = "sandbox-client")]
+    client_id: String,
+    /// That client's secret
+    #[arg(long, default_value = "sandbox-secret")]
+    client_secret: String,
+    /// A redirect URI registered for that client; may be given several times
+    #[arg(
+        long,
+        default_value = "http://localhost:8000/integrations/hubspot/oauth2callback"
+    )]
+    redirect_uri: Vec<String>,
+    /// Seconds that an access token lives
+    #[arg(long, default_value_t = 1800)]
+    token_life: u64,
+    /// Requests that an account may make within ten seconds
+    #[arg(long, default_value_t = 110)]
+    rate: u32,
+    /// Contacts of every account but the empty one, in place of the accounts' own sizes
+    #[arg(long)]
+    contacts: Option<u32>,
+}
+
+pub async fn run(args: SandboxArgs) -> ExitCode {
+    let listener = match TcpListener::bind(args.listen) {
+        Ok(listener) => listener,
+        Err(error) => {
+            eprintln!("--listen: {} cannot be listened on ({error})", args.listen);
+            return ExitCode::from(super::UNUSABLE);
+        }
+    };
+    let sandbox = sandbox::start(Options {
+        client_id: args.client_id,
+        client_secret: args.client_secret,
+        redirect_uris: args.redirect_uri,
+        token_life: Duration::from_secs(args.token_life),
+        rate: args.rate,
+        contacts: args.contacts,
+        ..Options::at(listener)
+    });
+    match sandbox {
+        Ok(sandbox) => {
+            println!("Sandbox: {}", sandbox.url());
+            asked_to_stop().await;
+            sandbox.stop().await;
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("the sandbox could not be started ({error})");
+            ExitCode::FAILURE
+        }
+    }
+}

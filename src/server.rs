@@ -1,0 +1,248 @@
+//! Builds the application from its settings and runs it: what the program starts and what tests start.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::cookie::Key as CookieKey;
+use actix_web::dev::ServerHandle;
+use actix_web::{HttpServer, web::Data};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::client::{Client, Paces};
+use crate::ephemeral::{self, Away, Sessions, SharedEphemeral, SqlEphemeral};
+use crate::grants::Grants;
+use crate::import::{Engine, EngineParts};
+use crate::providers::{Configured, Providers};
+use crate::settings::{Keys, Settings};
+use crate::store::{self, Location, Store};
+use crate::vault::{self, KeyFileError, KeyRing, OpenError, Owner, Vault};
+use crate::web::{self, App};
+
+/// How long requests in flight may take to finish when we are told to stop.
+const FINISH: u64 = 20;
+/// How often expired entries are removed where the store does not do it itself.
+const SWEEP: Duration = Duration::from_secs(60);
+/// The name of the cookie's key among the sealed secrets.
+const COOKIE_KEY: &str = "cookie-key";
+
+/// Why the application did not start, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(
+        "LISTEN: {0} cannot be listened on ({1}). Choose another with LISTEN, or end what uses it."
+    )]
+    Listen(SocketAddr, io::Error),
+    #[error(
+        "DATABASE_URL: {0}. See that the database runs and that this address and its credentials are right."
+    )]
+    Store(#[from] store::Error),
+    #[error("REDIS_URL: {0}. See that Redis runs and that this address is right.")]
+    Ephemeral(#[from] Away),
+    #[error("{0}. Put the file back, or set TRIBUTARY_KEYS to the key that was in it.")]
+    KeyFile(#[from] KeyFileError),
+    #[error(
+        "TRIBUTARY_KEYS: {0}. Add the key with that id; without it nothing in this database can be opened."
+    )]
+    Key(#[from] OpenError),
+    #[error("the server could not be started ({0})")]
+    Server(io::Error),
+}
+
+/// The application, running.
+pub struct Running {
+    pub public_url: Url,
+    pub providers: Providers,
+    engine: Arc<Engine>,
+    store: Arc<Store>,
+    handle: ServerHandle,
+    server: JoinHandle<io::Result<()>>,
+    sweeper: CancellationToken,
+}
+
+/// Listens, so that the port is known before anything depends on it.
+pub fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|error| StartError::Listen(address, error))
+}
+
+/// What the settings say, opened.
+pub struct Stores {
+    pub store: Arc<Store>,
+    pub ephemeral: SharedEphemeral,
+    pub sessions: Sessions,
+    pub vault: Arc<Vault>,
+}
+
+impl Stores {
+    pub async fn open(settings: &Settings) -> Result<Self, StartError> {
+        let store = Arc::new(Store::open(&settings.database).await?);
+        let ring = keys(settings, &store).await?;
+        let vault = Arc::new(Vault::new(ring));
+        let (ephemeral, sessions): (SharedEphemeral, Sessions) = match &settings.redis {
+            Some(location) => {
+                let redis = ephemeral::connect_redis(location)?;
+                let sessions = Sessions::in_redis(&redis).await?;
+                (Arc::new(redis), sessions)
+            }
+            None => {
+                let shared: SharedEphemeral = Arc::new(SqlEphemeral::new(Arc::clone(&store)));
+                (Arc::clone(&shared), Sessions::in_store(shared))
+            }
+        };
+        ephemeral.ping().await?;
+        Ok(Self {
+            store,
+            ephemeral,
+            sessions,
+            vault,
+        })
+    }
+}
+
+async fn keys(settings: &Settings, store: &Store) -> Result<KeyRing, StartError> {
+    match &settings.keys {
+        Keys::Ring(ring) => Ok(ring.clone()),
+        Keys::File(path) => Ok(vault::open_key_file(
+            path,
+            !store.holds_sealed_rows().await?,
+        )?),
+    }
+}
+
+/// The key of the session cookie: random, sealed, the same for every process. Opening it proves at the
+/// start that the sealing key is the right one.
+async fn cookie_key(stores: &Stores) -> Result<CookieKey, StartError> {
+    let owner = Owner::new("secret", COOKIE_KEY);
+    let sealed = match stores.store.secret(COOKIE_KEY).await? {
+        Some(sealed) => sealed,
+        None => {
+            let fresh = stores.vault.seal(&owner, vault::random::<64>().as_slice());
+            stores.store.secret_or_insert(COOKIE_KEY, &fresh).await?
+        }
+    };
+    let key = stores.vault.open(&owner, &sealed)?;
+    CookieKey::try_from(key.as_slice()).map_err(|_| StartError::Key(OpenError::Damaged))
+}
+
+/// Proves that the sealing keys open what is in the database, and changes nothing.
+pub async fn check_keys(stores: &Stores) -> Result<(), StartError> {
+    if let Some(sealed) = stores.store.secret(COOKIE_KEY).await? {
+        stores
+            .vault
+            .open(&Owner::new("secret", COOKIE_KEY), &sealed)?;
+    }
+    Ok(())
+}
+
+/// Where browsers reach us, where the host has not said so.
+fn public_url(settings: &Settings, port: u16) -> Url {
+    let default = || Url::parse(&format!("http://localhost:{port}")).expect("a valid address");
+    settings.public_url.clone().unwrap_or_else(default)
+}
+
+/// Opens the stores, starts the import engine, and answers on `listener`.
+pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running, StartError> {
+    let stores = Stores::open(&settings).await?;
+    let cookie_key = cookie_key(&stores).await?;
+    let port = listener.local_addr().map_err(StartError::Server)?.port();
+    let public_url = public_url(&settings, port);
+    let providers: Vec<Configured> = settings
+        .providers
+        .iter()
+        .map(|provider| provider.clone().at(&public_url))
+        .collect();
+    let client = Client::new(
+        providers
+            .iter()
+            .flat_map(|provider| [&provider.auth_url, &provider.api_url]),
+    );
+    let providers = Providers::new(providers);
+    let grants = Arc::new(Grants::new(
+        Arc::clone(&stores.ephemeral),
+        Arc::clone(&stores.vault),
+    ));
+    let engine = Engine::start(EngineParts {
+        store: Arc::clone(&stores.store),
+        ephemeral: Arc::clone(&stores.ephemeral),
+        grants: Arc::clone(&grants),
+        client: client.clone(),
+        providers: providers.clone(),
+        paces: Arc::new(Paces::default()),
+    });
+    let sweeper = CancellationToken::new();
+    tokio::spawn(sweep(Arc::clone(&stores.ephemeral), sweeper.clone()));
+    let app = Data::new(App {
+        store: Arc::clone(&stores.store),
+        ephemeral: stores.ephemeral,
+        sessions: stores.sessions,
+        vault: stores.vault,
+        grants,
+        client,
+        providers: providers.clone(),
+        engine: Arc::clone(&engine),
+        public_url: public_url.clone(),
+        allow: settings.allow.clone(),
+        cookie_key,
+    });
+    let server = HttpServer::new(move || web::site(app.clone()))
+        .listen(listener)
+        .map_err(StartError::Server)?
+        .workers(std::thread::available_parallelism().map_or(2, usize::from))
+        .disable_signals()
+        .shutdown_timeout(FINISH)
+        .run();
+    Ok(Running {
+        public_url,
+        providers,
+        engine,
+        store: stores.store,
+        handle: server.handle(),
+        server: tokio::spawn(server),
+        sweeper,
+    })
+}
+
+impl Running {
+    /// Stops: imports at the end of a page, requests in flight when they are answered. In that order,
+    /// for connections to the stores may have been opened by the threads that answer requests.
+    pub async fn stop(self) {
+        self.engine.stop().await;
+        self.sweeper.cancel();
+        self.handle.stop(true).await;
+        if let Ok(Err(error)) = self.server.await {
+            tracing::error!(%error, "the server ended with an error");
+        }
+        if tokio::time::timeout(store::DEADLINE, self.store.close())
+            .await
+            .is_err()
+        {
+            tracing::debug!("the database was not closed in time");
+        }
+    }
+}
+
+async fn sweep(ephemeral: SharedEphemeral, stop: CancellationToken) {
+    loop {
+        match ephemeral.sweep().await {
+            // A full step: there is more.
+            Ok(removed) if removed > 0 => tokio::task::yield_now().await,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "expired entries could not be removed"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SWEEP) => {}
+        }
+    }
+}
+
+/// Where the data is, in words that hold no password.
+pub fn place(location: &Location) -> String {
+    match location {
+        Location::Sqlite(path) => format!("SQLite file {}", path.display()),
+        Location::Postgres(options) => format!("PostgreSQL at {}", options.get_host()),
+    }
+}
