@@ -1,2 +1,5 @@
+//! The application from outside, one file for each feature.
+
 mod browser_harness;
+mod sign_in;
 mod support;

@@ -1,0 +1,110 @@
+//! Stores of a test's own: a folder, a PostgreSQL database, a Redis server.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::Connection;
+use tempfile::TempDir;
+
+/// The value of a variable that `scripts/test` sets; without it there is nothing to test on.
+pub fn given(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: run ./scripts/test, or ./scripts/with-services COMMAND")
+    })
+}
+
+/// A fresh PostgreSQL database, and its address.
+pub async fn postgres_database() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let server = given("TEST_POSTGRES_URL");
+    let name = format!(
+        "test_{}_{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    );
+    let mut admin = sqlx::PgConnection::connect(&server)
+        .await
+        .expect("PostgreSQL answers");
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    sqlx::raw_sql(create)
+        .execute(&mut admin)
+        .await
+        .expect("the database is made");
+    let (base, _) = server
+        .rsplit_once('/')
+        .expect("the address names a database");
+    format!("{base}/{name}")
+}
+
+/// A Redis server of a test's own, which it may stop and start.
+pub struct Redis {
+    port: u16,
+    folder: TempDir,
+    server: Option<Child>,
+}
+
+impl Redis {
+    pub async fn start() -> Self {
+        let port = free_port();
+        let mut redis = Self {
+            port,
+            folder: tempfile::tempdir().expect("a folder"),
+            server: None,
+        };
+        redis.again().await;
+        redis
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends the server; what it held is gone.
+    pub fn stop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            server.kill().expect("redis-server ends");
+            server.wait().expect("redis-server ends");
+        }
+    }
+
+    /// Starts it again on the same port.
+    pub async fn again(&mut self) {
+        let server = Command::new(given("TEST_REDIS_SERVER"))
+            .args([
+                "--port",
+                &self.port.to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ])
+            .current_dir(self.folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("redis-server starts");
+        self.server = Some(server);
+        let port = self.port;
+        super::app::until("redis-server listens", async || {
+            tokio::net::TcpStream::connect(("127.0.0.1", port))
+                .await
+                .is_ok()
+        })
+        .await;
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("a port").port()
+}
