@@ -105,11 +105,12 @@ impl Course<'_> {
         let mut coming = self.page(stream, at.as_deref()).await;
         loop {
             let page = match coming {
-                Ok(page) => page,
-                Err(failure) if failure.kind == FailureKind::StoreAway => {
+                None => return Ok(End::Halted),
+                Some(Ok(page)) => page,
+                Some(Err(failure)) if failure.kind == FailureKind::StoreAway => {
                     return Err(store::Error::TimedOut);
                 }
-                Err(failure) => return Ok(End::Failed(failure)),
+                Some(Err(failure)) => return Ok(End::Failed(failure)),
             };
             let Some(next) = page.next.clone() else {
                 self.store(stream, at.as_deref(), None, page).await?;
@@ -118,10 +119,6 @@ impl Course<'_> {
             if Some(&next) == at.as_ref() {
                 let said = "it gave the same page twice";
                 return Ok(End::Failed(Failure::new(FailureKind::Refused, said)));
-            }
-            if self.halt.is_cancelled() {
-                self.store(stream, at.as_deref(), Some(&next), page).await?;
-                return Ok(End::Halted);
             }
             let (stored, following) = tokio::join!(
                 self.store(stream, at.as_deref(), Some(&next), page),
@@ -132,21 +129,23 @@ impl Course<'_> {
         }
     }
 
-    async fn page(&self, stream: &Stream, cursor: Option<&str>) -> Result<Page, Failure> {
+    /// The page after `cursor`, or nothing once we are to stop: a page that is still on its way, or a
+    /// wait for the provider, is not worth keeping anybody.
+    async fn page(&self, stream: &Stream, cursor: Option<&str>) -> Option<Result<Page, Failure>> {
         let account = Account {
             id: &self.connection.account_id,
             notes: &self.connection.notes,
         };
-        let provider = self.provider.provider;
-        provider
-            .page(
-                &self.api,
-                &account,
-                stream,
-                cursor,
-                &self.provider.api_version,
-            )
-            .await
+        let version = &self.provider.api_version;
+        let page = self
+            .provider
+            .provider
+            .page(&self.api, &account, stream, cursor, version);
+        tokio::select! {
+            biased;
+            () = self.halt.cancelled() => None,
+            page = page => Some(page),
+        }
     }
 
     /// Stores a page and moves the cursor behind it, in one transaction.

@@ -183,7 +183,8 @@ async fn sign_in(
                 .person
                 .as_ref()
                 .map_or("", |person| person.name.as_str());
-            let workspace = format!("{name}’s workspace");
+            // Without the domain: an address is too long for a name that stands on every page.
+            let workspace = format!("{}’s workspace", name.split('@').next().unwrap_or(name));
             tx.add_person(NewPerson {
                 name,
                 workspace: &workspace,

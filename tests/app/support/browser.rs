@@ -241,6 +241,30 @@ impl Browser {
         found.expect("a page is open").len()
     }
 
+    /// Waits until exactly so many elements match.
+    pub async fn see_count(&self, css: &str, wanted: usize) {
+        self.until(&format!("{wanted} of {css}"), async || {
+            let found = self.client.find_all(Locator::Css(css)).await?.len();
+            Ok((found == wanted).then_some(()))
+        })
+        .await;
+    }
+
+    /// The elements that stick out of the window at its right; a page that fits has none.
+    pub async fn sticking_out(&self) -> Vec<String> {
+        const SCRIPT: &str = "const {scrollWidth: wide, clientWidth: room} = document.documentElement;
+            if (wide <= room) return [];
+            return [...document.querySelectorAll('body *')]
+                .filter(e => e.getBoundingClientRect().right > room)
+                .map(e => `${e.tagName} ${e.className} ${Math.round(e.getBoundingClientRect().right)} of ${room}: ${e.textContent.slice(0, 40)}`)";
+        let found = self
+            .client
+            .execute(SCRIPT, Vec::new())
+            .await
+            .expect("a page is open");
+        serde_json::from_value(found).expect("a list of texts")
+    }
+
     /// The whole page as a picture, into the folder `TEST_SCREENSHOTS` if that is set.
     pub async fn screenshot(&self, name: &str) {
         let Some(folder) = std::env::var_os("TEST_SCREENSHOTS") else {

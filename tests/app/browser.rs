@@ -1,0 +1,147 @@
+//! The first way through the product, as a person goes it in Chromium.
+
+use crate::support::app::{App, Stores};
+use crate::support::browser::{Browser, Look};
+
+/// From the welcome page through the sandbox's consent to the list, in this browser.
+async fn connects_and_sees_the_list(look: Look, name: &str) {
+    let stores = Stores::embedded();
+    let (app, sandbox) = App::with_sandbox(&stores).await;
+    let browser = Browser::open(look).await;
+
+    browser.goto(&app.url).await;
+    browser.screenshot(&format!("{name}-1-welcome")).await;
+    browser.press("Connect HubSpot").await;
+    browser.see("Sandbox").await;
+    browser.screenshot(&format!("{name}-2-consent")).await;
+    browser.choose("account", "small").await;
+    browser.press("Approve").await;
+
+    browser.see("Import finished").await;
+    browser.see("120").await;
+    browser.see("mara@smalloffice.example").await;
+    browser.screenshot(&format!("{name}-3-connection")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+
+    browser.goto(&app.url).await;
+    browser.see("HubSpot connected").await;
+    browser.screenshot(&format!("{name}-4-dashboard")).await;
+    browser.press_in("nav", "Items").await;
+    browser.see("120 in all").await;
+    browser.screenshot(&format!("{name}-5-items")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    assert!(browser.count("table.list tbody th").await >= 50);
+
+    // Names are text, whatever is in them.
+    assert_eq!(browser.count("table.list script, table.list img").await, 0);
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+
+    app.stop().await;
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_scripts_somebody_connects_and_sees_the_list() {
+    connects_and_sees_the_list(Look::default(), "scripts").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_scripts_somebody_connects_and_sees_the_list() {
+    connects_and_sees_the_list(
+        Look {
+            scripts: false,
+            ..Look::default()
+        },
+        "plain",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_phone_in_the_dark_somebody_connects_and_sees_the_list() {
+    let look = Look {
+        width: 360,
+        height: 740,
+        dark: true,
+        ..Look::default()
+    };
+    connects_and_sees_the_list(look, "phone-dark").await;
+}
+
+/// Every name once: by "Load more" in place with scripts, by its link without.
+async fn loads_more_to_the_end(look: Look) {
+    let stores = Stores::embedded();
+    let (app, sandbox) = App::with_sandbox(&stores).await;
+    let scripts = look.scripts;
+    let browser = Browser::open(look).await;
+    browser.goto(&app.url).await;
+    browser.press("Connect HubSpot").await;
+    browser.press("Approve").await;
+    browser.see("Import finished").await;
+    browser.goto(&format!("{}/items", app.url)).await;
+
+    browser.press("Load more").await;
+    if scripts {
+        browser.see_count("table.list tbody th", 100).await;
+    } else {
+        browser.see_count("table.list tbody th", 50).await;
+    }
+    browser.press("Load more").await;
+    browser.see("That is everything.").await;
+    browser
+        .see_count("table.list tbody th", if scripts { 120 } else { 20 })
+        .await;
+    app.stop().await;
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_scripts_the_list_grows_in_place() {
+    loads_more_to_the_end(Look::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_scripts_the_next_page_is_a_page() {
+    loads_more_to_the_end(Look {
+        scripts: false,
+        ..Look::default()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_declines_is_back_where_they_were_and_told_so() {
+    let stores = Stores::embedded();
+    let (app, sandbox) = App::with_sandbox(&stores).await;
+    let browser = Browser::open(Look::default()).await;
+    browser.goto(&app.url).await;
+    browser.press("Connect HubSpot").await;
+    browser.press("Decline").await;
+    browser.see("not connected: you declined").await;
+    browser.see("Connect HubSpot").await;
+    browser.screenshot("declined").await;
+    app.stop().await;
+    sandbox.stop().await;
+}
+
+/// The pictures somebody looks at before they say that a page is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_is_seen_while_it_runs() {
+    let stores = Stores::embedded();
+    // A small budget, so that the import is still on when the page is looked at.
+    let (app, sandbox) = App::with_sandbox_of(&stores, |options| options.rate = 4).await;
+    let browser = Browser::open(Look {
+        dark: true,
+        ..Look::default()
+    })
+    .await;
+    browser.goto(&app.url).await;
+    browser.press("Connect HubSpot").await;
+    browser.choose("account", "10k").await;
+    browser.press("Approve").await;
+    browser.see("Importing from HubSpot").await;
+    browser.see_at("table.list tbody th").await;
+    browser.screenshot("running").await;
+    app.stop().await;
+    sandbox.stop().await;
+}
