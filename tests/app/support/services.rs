@@ -103,6 +103,90 @@ impl Drop for Redis {
     }
 }
 
+/// A way to a server that a test can close: held, nothing passes in either direction; cut, what was
+/// open ends.
+pub struct Forwarder {
+    url: String,
+    open: tokio::sync::watch::Sender<bool>,
+    cut: tokio::sync::watch::Sender<u32>,
+}
+
+impl Forwarder {
+    /// A way to the server in `url`.
+    pub async fn to(url: &str) -> Self {
+        let mut url = url::Url::parse(url).expect("an address");
+        let target = (
+            url.host_str().expect("a host").to_owned(),
+            url.port().expect("a port"),
+        );
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
+        url.set_port(Some(listener.local_addr().expect("a port").port()))
+            .expect("a port fits");
+        let (open, opened) = tokio::sync::watch::channel(true);
+        let (cut, cuts) = tokio::sync::watch::channel(0);
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                let (target, mut opened, mut cuts) = (target.clone(), opened.clone(), cuts.clone());
+                cuts.mark_unchanged();
+                tokio::spawn(async move {
+                    let Ok(()) = opened.wait_for(|open| *open).await.map(drop) else {
+                        return;
+                    };
+                    let Ok(far) = tokio::net::TcpStream::connect(target).await else {
+                        return;
+                    };
+                    let ((near_read, near_write), (far_read, far_write)) =
+                        (near.into_split(), far.into_split());
+                    tokio::select! {
+                        () = carry(near_read, far_write, opened.clone()) => {}
+                        () = carry(far_read, near_write, opened) => {}
+                        _ = cuts.changed() => {}
+                    }
+                });
+            }
+        });
+        Self {
+            url: url.into(),
+            open,
+            cut,
+        }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// From now on nothing passes, and nobody is told.
+    pub fn hold(&mut self) {
+        self.open.send_replace(false);
+    }
+
+    pub fn let_through(&mut self) {
+        self.open.send_replace(true);
+    }
+
+    /// Ends what is open.
+    pub fn cut(&mut self) {
+        self.cut.send_modify(|cuts| *cuts += 1);
+    }
+}
+
+async fn carry(
+    mut from: tokio::net::tcp::OwnedReadHalf,
+    mut to: tokio::net::tcp::OwnedWriteHalf,
+    mut open: tokio::sync::watch::Receiver<bool>,
+) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(n @ 1..) = from.read(&mut buffer).await {
+        if open.wait_for(|open| *open).await.is_err() || to.write_all(&buffer[..n]).await.is_err() {
+            return;
+        }
+    }
+}
+
 /// A port that was free a moment ago.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -57,6 +57,21 @@ impl Seen {
         element.and_then(|element| element.attr(name).map(str::to_owned))
     }
 
+    /// An attribute of every element that `css` selects.
+    pub fn attributes(&self, css: &str, name: &str) -> Vec<String> {
+        let page = Html::parse_document(&self.body);
+        let selector = Selector::parse(css).expect("a selector");
+        page.select(&selector)
+            .filter_map(|element| element.attr(name).map(str::to_owned))
+            .collect()
+    }
+
+    /// The number that the first element shows, its thousands apart; zero without one.
+    pub fn count_of(&self, css: &str) -> u64 {
+        let text = self.texts(css).into_iter().next().unwrap_or_default();
+        text.replace(',', "").parse().unwrap_or(0)
+    }
+
     /// All visible text of the page.
     pub fn text(&self) -> String {
         self.texts("main").join(" ")

@@ -1,0 +1,175 @@
+//! An import brings everything, once, whatever happens meanwhile.
+
+use std::collections::HashSet;
+
+use reqwest::StatusCode;
+
+use crate::support::app::{App, Start, Stores, until};
+use crate::support::visitor::Visitor;
+
+/// Every item's id at the provider, as it stands in the list's links.
+async fn ids(visitor: &mut Visitor) -> Vec<String> {
+    let mut ids = Vec::new();
+    let mut next = Some("/items?limit=200".to_owned());
+    while let Some(path) = next {
+        let page = visitor.get(&path).await;
+        ids.extend(
+            page.attributes("table.list a.name", "href")
+                .into_iter()
+                .filter_map(|url| url.rsplit_once('/').map(|(_, id)| id.to_owned())),
+        );
+        next = page.attribute("a#more", "href");
+    }
+    ids
+}
+
+async fn brings_each_contact_once(stores: Stores, contacts: u32) {
+    let (app, sandbox) = App::with_sandbox_of(&stores, |options| {
+        options.contacts = Some(contacts);
+        options.rate = 10_000;
+    })
+    .await;
+    let mut ada = Visitor::of(&app.url);
+    let connection = ada.connect("10k").await;
+    let page = ada.imported(&connection).await;
+    assert_eq!(page.texts(".run h2"), ["Import finished"]);
+    let ids = ids(&mut ada).await;
+    assert_eq!(ids.len(), contacts as usize);
+    assert_eq!(ids.iter().collect::<HashSet<_>>().len(), contacts as usize);
+    // One call for each page, and those that say whose account it is.
+    let pages = u64::from(contacts.div_ceil(100).max(1));
+    assert!(
+        sandbox.calls() <= pages + 3,
+        "{} calls for {pages} pages",
+        sandbox.calls()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_brings_each_contact_once_at_every_size() {
+    for contacts in [0, 1, 100, 101, 2_350] {
+        brings_each_contact_once(Stores::embedded(), contacts).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_and_redis_hold_each_contact_once_too() {
+    brings_each_contact_once(Stores::scaled().await, 2_350).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_is_stopped_goes_on_at_the_next_start() {
+    let stores = Stores::embedded();
+    let (app, sandbox) = App::with_sandbox_of(&stores, |options| {
+        options.contacts = Some(20_000);
+        options.rate = 10_000;
+    })
+    .await;
+    let mut ada = Visitor::of(&app.url);
+    let connection = ada.connect("10k").await;
+    until("some contacts are there", async || {
+        ada.get(&connection).await.count_of(".sum b") > 0
+    })
+    .await;
+    app.stop().await;
+
+    let app = Start::on(&stores).hubspot_at(&sandbox.url()).go().await;
+    let mut ada = ada.at(&app.url);
+    let before = ada.get(&connection).await.count_of(".sum b");
+    assert!(
+        before < 20_000,
+        "the import was over before it could be stopped"
+    );
+    let page = ada.imported(&connection).await;
+    assert_eq!(page.count_of(".sum b"), 20_000);
+    assert_eq!(
+        page.texts(".figures dd")[0],
+        "20,000",
+        "added over both halves"
+    );
+    // Two hundred pages, whose account, and the one page that was on its way.
+    assert!(sandbox.calls() <= 200 + 3, "{} calls", sandbox.calls());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_with_faults_is_read_whole() {
+    let stores = Stores::embedded();
+    let (app, sandbox) = App::with_sandbox(&stores).await;
+    let mut ada = Visitor::of(&app.url);
+    let connection = ada.connect("faults").await;
+    let page = ada.imported(&connection).await;
+    assert_eq!(page.texts(".run h2"), ["Import finished"]);
+    assert_eq!(page.count_of(".sum b"), 2_000);
+    assert!(sandbox.calls() <= 40, "{} calls", sandbox.calls());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn importing_again_changes_nothing_that_has_not_changed() {
+    let stores = Stores::embedded();
+    let (app, _sandbox) = App::with_sandbox(&stores).await;
+    let mut ada = Visitor::of(&app.url);
+    let connection = ada.connect("small").await;
+    ada.imported(&connection).await;
+    let id = connection.rsplit_once('/').expect("an id").1.to_owned();
+    let seen = ada
+        .post("/integrations/hubspot/load", &[("connection", &id)])
+        .await;
+    assert_eq!(
+        (seen.status, seen.location()),
+        (StatusCode::SEE_OTHER, connection.as_str())
+    );
+    let page = ada.imported(&connection).await;
+    assert_eq!(page.texts(".figures dd")[..3], ["0", "0", "120"]);
+    assert_eq!(page.count_of(".sum b"), 120);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_that_has_run_out_is_said_in_words_and_keeps_the_items() {
+    let stores = Stores::embedded();
+    let (app, sandbox) = App::with_sandbox(&stores).await;
+    let mut ada = Visitor::of(&app.url);
+    let connection = ada.connect("small").await;
+    ada.imported(&connection).await;
+    sandbox.expire_access_tokens();
+    ada.post("/integrations/hubspot/load", &[]).await;
+    let page = ada.imported(&connection).await;
+    assert_eq!(page.texts(".run h2"), ["Import failed"]);
+    assert!(page.text().contains("has run out"), "{}", page.text());
+    assert_eq!(page.count_of(".sum b"), 120);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_names_are_shown_as_text_and_by_the_next_best_rule() {
+    let stores = Stores::embedded();
+    let (app, _sandbox) = App::with_sandbox(&stores).await;
+    let mut ada = Visitor::of(&app.url);
+    let connection = ada.connect("small").await;
+    ada.imported(&connection).await;
+    let names = ada.all_names("/items").await;
+    assert!(
+        names
+            .iter()
+            .any(|name| name.contains("<script>alert(1)</script>")),
+        "{names:?}"
+    );
+    assert!(names.iter().any(|name| name.contains("onerror=alert(1)")));
+    assert!(
+        names.iter().any(|name| name.starts_with("Contact 9")),
+        "a contact with nothing has its id"
+    );
+    assert!(
+        names
+            .iter()
+            .all(|name| !name.is_empty() && name.chars().count() <= 1_000)
+    );
+    let page = ada.get("/items?limit=200").await;
+    assert_eq!(
+        page.attributes("main script, main img", "src"),
+        Vec::<String>::new()
+    );
+    let ids = ids(&mut ada).await;
+    assert!(
+        ids.iter().any(|id| id == "9007199254740993"),
+        "an id beyond what a float holds"
+    );
+}
