@@ -124,7 +124,7 @@ async fn a_second_process_takes_over_what_the_first_leaves() {
     })
     .await;
     let two = Start::on(&stores)
-        .as_part_of(&one)
+        .beside(&one)
         .hubspot_at(&sandbox.url())
         .go()
         .await;

@@ -247,7 +247,7 @@ async fn who_signs_in_at_one_process_is_signed_in_at_the_other() {
     let stores = Stores::scaled().await;
     let (one, sandbox) = App::with_sandbox(&stores).await;
     let two = Start::on(&stores)
-        .as_part_of(&one)
+        .beside(&one)
         .hubspot_at(&sandbox.url())
         .go()
         .await;

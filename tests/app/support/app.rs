@@ -28,7 +28,7 @@ pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
 
 /// Stores that one or several applications share.
 pub struct Stores {
-    pub folder: TempDir,
+    _folder: TempDir,
     pub redis: Option<Redis>,
     pub settings: Vec<(String, String)>,
 }
@@ -39,7 +39,7 @@ impl Stores {
         let folder = tempfile::tempdir().expect("a folder");
         let database = format!("sqlite:{}", folder.path().join("tributary.db").display());
         Self {
-            folder,
+            _folder: folder,
             redis: None,
             settings: vec![("DATABASE_URL".into(), database)],
         }
@@ -54,7 +54,7 @@ impl Stores {
             ("TRIBUTARY_KEYS".into(), Key::random().to_text().to_string()),
         ];
         Self {
-            folder: tempfile::tempdir().expect("a folder"),
+            _folder: tempfile::tempdir().expect("a folder"),
             redis: Some(redis),
             settings,
         }
@@ -105,7 +105,7 @@ impl Start {
     }
 
     /// Under the name of another application's address, as behind a load balancer.
-    pub fn as_part_of(self, app: &App) -> Self {
+    pub fn beside(self, app: &App) -> Self {
         let url = app.url.clone();
         self.with("PUBLIC_URL", &url)
     }
