@@ -14,9 +14,9 @@ use url::Url;
 
 use crate::client::{Client, Paces};
 use crate::ephemeral::{self, Away, Sessions, SharedEphemeral, SqlEphemeral};
-use crate::grants::Grants;
+use crate::grants::{Grants, GrantsParts, Times};
 use crate::import::{Engine, EngineParts};
-use crate::providers::{Configured, Providers};
+use crate::providers::{Configured, Providers, Renewal};
 use crate::settings::{Keys, Settings};
 use crate::store::{self, Location, Store};
 use crate::vault::{self, KeyFileError, KeyRing, OpenError, Owner, Vault};
@@ -24,6 +24,8 @@ use crate::web::{self, App};
 
 /// How long requests in flight may take to finish when we are told to stop.
 const FINISH: u64 = 20;
+/// How long renewals on their way are waited for: an answer that is not kept may be the grant's end.
+const SETTLE: Duration = Duration::from_secs(20);
 /// How often expired entries are removed where the store does not do it itself.
 const SWEEP: Duration = Duration::from_secs(60);
 /// The name of the cookie's key among the sealed secrets.
@@ -57,6 +59,7 @@ pub struct Running {
     pub public_url: Url,
     pub providers: Providers,
     engine: Arc<Engine>,
+    grants: Arc<Grants>,
     store: Arc<Store>,
     handle: ServerHandle,
     server: JoinHandle<io::Result<()>>,
@@ -160,10 +163,17 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
             .flat_map(|provider| [&provider.auth_url, &provider.api_url]),
     );
     let providers = Providers::new(providers);
-    let grants = Arc::new(Grants::new(
-        Arc::clone(&stores.ephemeral),
-        Arc::clone(&stores.vault),
-    ));
+    let grants = Grants::new(GrantsParts {
+        store: Arc::clone(&stores.store),
+        ephemeral: Arc::clone(&stores.ephemeral),
+        vault: Arc::clone(&stores.vault),
+        refresher: Arc::new(Renewal {
+            client: client.clone(),
+            providers: providers.clone(),
+        }),
+        times: Times::default(),
+    });
+    let settling = Arc::clone(&grants);
     let engine = Engine::start(EngineParts {
         store: Arc::clone(&stores.store),
         ephemeral: Arc::clone(&stores.ephemeral),
@@ -198,6 +208,7 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
         public_url,
         providers,
         engine,
+        grants: settling,
         store: stores.store,
         handle: server.handle(),
         server: tokio::spawn(server),
@@ -210,6 +221,12 @@ impl Running {
     /// for connections to the stores may have been opened by the threads that answer requests.
     pub async fn stop(self) {
         self.engine.stop().await;
+        if tokio::time::timeout(SETTLE, self.grants.settle())
+            .await
+            .is_err()
+        {
+            tracing::error!("a renewal was still on its way");
+        }
         self.sweeper.cancel();
         self.handle.stop(true).await;
         if let Ok(Err(error)) = self.server.await {

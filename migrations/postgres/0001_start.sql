@@ -71,8 +71,15 @@ CREATE TABLE connections (
 CREATE TABLE grants (
     connection_id BIGINT PRIMARY KEY REFERENCES connections (id) ON DELETE CASCADE,
     sealed BYTEA NOT NULL,
+    -- Changes with each renewal and each approval: whoever writes names the one they know.
     version BIGINT NOT NULL,
-    updated_at BIGINT NOT NULL
+    updated_at BIGINT NOT NULL,
+    -- Who is renewing it, and until when that counts, by the database's clock.
+    lease_owner TEXT,
+    lease_until BIGINT,
+    -- Attempts in a row that failed, and when the next may be made.
+    failures BIGINT NOT NULL DEFAULT 0,
+    retry_at BIGINT
 );
 
 CREATE TABLE runs (

@@ -72,8 +72,15 @@ CREATE TABLE connections (
 CREATE TABLE grants (
     connection_id INTEGER PRIMARY KEY REFERENCES connections (id) ON DELETE CASCADE,
     sealed BLOB NOT NULL,
+    -- Changes with each renewal and each approval: whoever writes names the one they know.
     version INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL
+    updated_at INTEGER NOT NULL,
+    -- Who is renewing it, and until when that counts, by the database's clock.
+    lease_owner TEXT,
+    lease_until INTEGER,
+    -- Attempts in a row that failed, and when the next may be made.
+    failures INTEGER NOT NULL DEFAULT 0,
+    retry_at INTEGER
 );
 
 CREATE TABLE runs (

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::failure::{Failure, FailureKind};
-use super::pace::Pace;
+use super::pace::{Pace, Place};
 use super::{Answer, Client, Unreachable};
 use crate::grants::{AccessToken, GrantError, Grants};
 use crate::item::ConnectionId;
@@ -118,17 +118,32 @@ impl Api {
         }
     }
 
+    /// One call; a second one with another token where the provider refused the first one's.
     async fn once<T: DeserializeOwned>(&self, url: Url) -> Result<T, Failure> {
-        let token = self.token().await?;
-        let place = match &self.pace {
-            Some(pace) => {
-                let start = Instant::now();
-                let place = pace.place().await;
-                self.waited(start.elapsed());
-                Some(place)
-            }
-            None => None,
+        let (grants, id) = match &self.bearer {
+            Bearer::Fresh(token) => return self.call(url, token).await,
+            Bearer::Connection(grants, id) => (grants, *id),
         };
+        let token = grants.access_token(id).await.map_err(no_token)?;
+        match self.call(url.clone(), &token).await {
+            Err(refused) if refused.kind == FailureKind::Unauthorized => {}
+            answered => return answered,
+        }
+        let token = grants.replaced_token(id, &token).await.map_err(no_token)?;
+        let again = self.call(url, &token).await;
+        if let Err(refused) = &again
+            && refused.kind == FailureKind::Unauthorized
+        {
+            grants
+                .disown(id, &token, &refused.said)
+                .await
+                .map_err(no_token)?;
+        }
+        again
+    }
+
+    async fn call<T: DeserializeOwned>(&self, url: Url, token: &AccessToken) -> Result<T, Failure> {
+        let place = self.place().await;
         self.meter.calls.fetch_add(1, Ordering::Relaxed);
         let request = self
             .client
@@ -146,17 +161,12 @@ impl Api {
         })
     }
 
-    async fn token(&self) -> Result<AccessToken, Failure> {
-        match &self.bearer {
-            Bearer::Fresh(token) => Ok(token.clone()),
-            Bearer::Connection(grants, id) => grants.access_token(*id).await.map_err(|error| {
-                let kind = match error {
-                    GrantError::Ended | GrantError::Sealed(_) => FailureKind::NoGrant,
-                    GrantError::Store(_) | GrantError::Away(_) => FailureKind::StoreAway,
-                };
-                Failure::new(kind, &error.to_string())
-            }),
-        }
+    async fn place(&self) -> Option<Place> {
+        let pace = self.pace.as_ref()?;
+        let start = Instant::now();
+        let place = pace.place().await;
+        self.waited(start.elapsed());
+        Some(place)
     }
 
     async fn wait(&self, pause: Duration) {
@@ -169,6 +179,15 @@ impl Api {
             .waited_ms
             .fetch_add(time.as_millis() as i64, Ordering::Relaxed);
     }
+}
+
+fn no_token(error: GrantError) -> Failure {
+    let (kind, wait) = match &error {
+        GrantError::Ended | GrantError::Sealed(_) => (FailureKind::NoGrant, None),
+        GrantError::Passing { wait, .. } => (FailureKind::Passing, *wait),
+        GrantError::Store(_) | GrantError::Away(_) => (FailureKind::StoreAway, None),
+    };
+    Failure::new(kind, &error.to_string()).after(wait)
 }
 
 fn unreachable(error: Unreachable) -> Failure {

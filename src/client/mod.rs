@@ -10,6 +10,7 @@ mod pace;
 
 use std::collections::HashSet;
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -19,7 +20,8 @@ use url::{Origin, Url};
 pub use api::{Api, Bearer, Meter};
 pub use failure::{Failure, FailureKind};
 pub use oauth::{
-    ClientAuth, Credentials, Endpoints, OAuthClient, TokenAnswer, TokenError, new_verifier,
+    ClientAuth, Credentials, Endpoints, OAuthClient, TokenAnswer, TokenError, TokenErrorBody,
+    new_verifier,
 };
 pub use pace::{Budget, Paces};
 
@@ -53,7 +55,7 @@ pub enum Unreachable {
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
-    hosts: HashSet<Origin>,
+    hosts: Arc<HashSet<Origin>>,
 }
 
 impl Client {
@@ -67,7 +69,7 @@ impl Client {
             .user_agent(concat!("tributary/", env!("CARGO_PKG_VERSION")))
             .build()
             .expect("the TLS library starts");
-        let hosts = addresses.into_iter().map(Url::origin).collect();
+        let hosts = Arc::new(addresses.into_iter().map(Url::origin).collect());
         Self { http, hosts }
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard};
 
 use http::Method;
 use oauth2::basic::{
@@ -12,7 +13,7 @@ use oauth2::basic::{
 use oauth2::{
     AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
     EndpointNotSet, EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge,
-    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken,
+    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardRevocableToken,
     StandardTokenResponse, TokenResponse, TokenUrl,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -22,7 +23,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::failure::{Failure, FailureKind};
-use super::{Client, Unreachable};
+use super::{Answer, Client, Unreachable};
 use crate::grants::{AccessToken, Tokens};
 use crate::item::clean_name;
 
@@ -73,12 +74,20 @@ pub struct TokenAnswer {
 }
 
 /// A token endpoint's bad answer, or none.
-#[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    #[error("refused: {0}")]
-    Refused(String),
-    #[error("out of reach: {0}")]
+    /// What it answered; the provider's adapter knows what that means.
+    Refused(Answer),
     OutOfReach(String),
+}
+
+impl TokenError {
+    /// What the provider said, in one line.
+    pub fn said(&self) -> String {
+        match self {
+            Self::Refused(answer) => said(answer),
+            Self::OutOfReach(said) => said.clone(),
+        }
+    }
 }
 
 type OAuth = oauth2::Client<
@@ -160,29 +169,25 @@ impl OAuthClient {
         let oauth = self.oauth();
         let mut request = oauth.exchange_code(AuthorizationCode::new(code.to_owned()));
         if let Some(verifier) = verifier {
-            request = request
-                .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()));
+            let verifier = verifier.expose_secret().to_owned();
+            request = request.set_pkce_verifier(PkceCodeVerifier::new(verifier));
         }
-        let answer = request
-            .request_async(&Wire(&self.client))
-            .await
-            .map_err(token_error)?;
-        Ok(TokenAnswer {
-            tokens: Tokens {
-                access: AccessToken::new(answer.access_token().secret().as_str()),
-                refresh: answer
-                    .refresh_token()
-                    .map(|token| token.secret().as_str().into()),
-                lives: answer.expires_in(),
-            },
-            scopes: answer
-                .scopes()
-                .into_iter()
-                .flatten()
-                .map(|scope| scope.to_string())
-                .collect(),
-            extra: answer.extra_fields().0.clone(),
-        })
+        let wire = Wire::new(&self.client);
+        wire.read(request.request_async(&wire).await)
+    }
+
+    /// Trades the refresh token for new tokens. Asked once: where refresh tokens rotate, a second
+    /// request with the same one can end the grant.
+    pub async fn refresh(&self, refresh: &SecretString) -> Result<TokenAnswer, TokenError> {
+        let oauth = self.oauth();
+        let refresh = RefreshToken::new(refresh.expose_secret().to_owned());
+        let wire = Wire::new(&self.client);
+        wire.read(
+            oauth
+                .exchange_refresh_token(&refresh)
+                .request_async(&wire)
+                .await,
+        )
     }
 
     /// Asks the provider what a token stands for. `None` where it has no such endpoint.
@@ -250,10 +255,62 @@ impl OAuthClient {
     }
 }
 
-/// Carries the crate's requests over our client, which follows no redirect.
-struct Wire<'a>(&'a Client);
+type Answered = StandardTokenResponse<Extra, BasicTokenType>;
+type Unanswered = RequestTokenError<Unreachable, BasicErrorResponse>;
 
-impl<'c> AsyncHttpClient<'c> for Wire<'c> {
+/// Carries the crate's requests over our client, which follows no redirect, and keeps the answer as it
+/// came: providers' errors differ too much for the crate's one shape.
+struct Wire {
+    client: Client,
+    answer: Mutex<Option<Answer>>,
+}
+
+impl Wire {
+    fn new(client: &Client) -> Self {
+        Self {
+            client: client.clone(),
+            answer: Mutex::new(None),
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Answer>> {
+        self.answer
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn read(&self, result: Result<Answered, Unanswered>) -> Result<TokenAnswer, TokenError> {
+        match result {
+            Ok(answer) => Ok(TokenAnswer {
+                tokens: Tokens {
+                    access: AccessToken::new(answer.access_token().secret().as_str()),
+                    refresh: answer
+                        .refresh_token()
+                        .map(|token| token.secret().as_str().into()),
+                    lives: answer.expires_in(),
+                },
+                scopes: answer
+                    .scopes()
+                    .into_iter()
+                    .flatten()
+                    .map(|scope| scope.to_string())
+                    .collect(),
+                extra: answer.extra_fields().0.clone(),
+            }),
+            Err(RequestTokenError::Request(error)) => {
+                Err(TokenError::OutOfReach(error.to_string()))
+            }
+            Err(_) => match self.kept().take() {
+                Some(answer) if !answer.status.is_success() => Err(TokenError::Refused(answer)),
+                _ => Err(TokenError::OutOfReach(
+                    "its answer could not be read".into(),
+                )),
+            },
+        }
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Wire {
     type Error = Unreachable;
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Unreachable>> + Send + 'c>>;
 
@@ -263,45 +320,48 @@ impl<'c> AsyncHttpClient<'c> for Wire<'c> {
             let url = Url::parse(&parts.uri.to_string())
                 .map_err(|e| Unreachable::Network(e.to_string()))?;
             let request = self
-                .0
+                .client
                 .request(parts.method, url)
                 .headers(parts.headers)
                 .body(body);
-            let answer = self.0.send(request).await?;
+            let answer = self.client.send(request).await?;
             let mut response = HttpResponse::new(answer.body.to_vec());
             *response.status_mut() = answer.status;
-            *response.headers_mut() = answer.headers;
+            *response.headers_mut() = answer.headers.clone();
+            if !answer.status.is_success() {
+                *self.kept() = Some(answer);
+            }
             Ok(response)
         })
     }
 }
 
-fn token_error(error: RequestTokenError<Unreachable, BasicErrorResponse>) -> TokenError {
-    match error {
-        RequestTokenError::ServerResponse(answer) => {
-            let described = answer.error_description().map(String::as_str);
-            TokenError::Refused(in_one_line(described.unwrap_or(answer.error().as_ref())))
-        }
-        RequestTokenError::Request(error) => TokenError::OutOfReach(error.to_string()),
-        RequestTokenError::Parse(_, body) => match said(&body) {
-            Some(message) => TokenError::Refused(message),
-            None => TokenError::OutOfReach("its answer could not be read".into()),
-        },
-        RequestTokenError::Other(what) => TokenError::OutOfReach(in_one_line(&what)),
+/// The fields in which providers say what was wrong; every one of them may be missing.
+#[derive(Default, Deserialize)]
+pub struct TokenErrorBody {
+    pub error: Option<String>,
+    pub error_description: Option<String>,
+    pub status: Option<String>,
+    pub message: Option<String>,
+}
+
+impl TokenErrorBody {
+    pub fn of(answer: &Answer) -> Self {
+        serde_json::from_slice(&answer.body).unwrap_or_default()
     }
 }
 
-/// The message of an error body that is not in the standard's shape.
-fn said(body: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Body {
-        message: Option<String>,
-        status: Option<String>,
-    }
-    let body: Body = serde_json::from_slice(body).ok()?;
-    body.message
-        .or(body.status)
-        .map(|message| in_one_line(&message))
+fn said(answer: &Answer) -> String {
+    let body = TokenErrorBody::of(answer);
+    let said = body
+        .error_description
+        .or(body.message)
+        .or(body.error)
+        .or(body.status);
+    said.map_or_else(
+        || format!("status {}", answer.status.as_u16()),
+        |said| in_one_line(&said),
+    )
 }
 
 fn in_one_line(text: &str) -> String {

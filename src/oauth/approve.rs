@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::client::{
     Api, Bearer, Client, Failure, FailureKind, OAuthClient, TokenAnswer, TokenError,
 };
-use crate::grants::{GrantError, Grants};
+use crate::grants::Grants;
 use crate::item::{SignInId, WorkspaceId};
 use crate::oauth::Pending;
 use crate::providers::{self, Configured};
@@ -39,8 +39,6 @@ pub enum Refusal {
     NotAllowed,
     #[error(transparent)]
     Store(#[from] store::Error),
-    #[error(transparent)]
-    Grant(#[from] GrantError),
 }
 
 /// What an approval works with.
@@ -104,9 +102,14 @@ impl Desk<'_> {
             }
             written => written?,
         };
-        self.grants
+        if let Err(error) = self
+            .grants
             .lend(approved.approval.connection, &token.tokens)
-            .await?;
+            .await
+        {
+            // The first call for the connection misses it and renews.
+            tracing::warn!(%error, "an access token could not be shared");
+        }
         Ok(approved)
     }
 
@@ -198,9 +201,10 @@ async fn sign_in(
 }
 
 fn refused(error: TokenError) -> Refusal {
+    let said = error.said();
     match error {
-        TokenError::Refused(said) => Refusal::Refused(said),
-        TokenError::OutOfReach(said) => Refusal::OutOfReach(said),
+        TokenError::Refused(answer) if answer.status.is_client_error() => Refusal::Refused(said),
+        _ => Refusal::OutOfReach(said),
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::{Account, Description, Identity, Page, Person, Provider, Stream};
 use crate::client::{
-    Answer, Api, Budget, ClientAuth, Failure, FailureKind, OAuthClient, TokenAnswer,
+    Answer, Api, Budget, ClientAuth, Failure, FailureKind, OAuthClient, TokenAnswer, TokenErrorBody,
 };
 use crate::item::{Item, clean_name};
 
@@ -132,6 +132,21 @@ impl Provider for HubSpot {
 
     fn read_failure(&self) -> fn(&Answer) -> Failure {
         read_failure
+    }
+
+    /// HubSpot names the cause in `status`, with or without the standard's `error` beside it.
+    fn ends_grant(&self, answer: &Answer) -> bool {
+        let body = TokenErrorBody::of(answer);
+        body.error.as_deref() == Some("invalid_grant")
+            || matches!(
+                body.status.as_deref(),
+                Some("BAD_REFRESH_TOKEN" | "BAD_HUB")
+            )
+    }
+
+    /// Revoking one token of an account ends all that it was granted.
+    fn revokes_one_grant(&self) -> bool {
+        false
     }
 }
 

@@ -1,6 +1,9 @@
 //! The providers: one file each, listed once in [`ALL`].
 
 mod hubspot;
+mod renewal;
+
+pub use renewal::Renewal;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +14,7 @@ use url::Url;
 
 use crate::client::{
     Answer, Api, Budget, ClientAuth, Credentials, Endpoints, Failure, OAuthClient, TokenAnswer,
+    TokenErrorBody,
 };
 use crate::item::Item;
 
@@ -126,6 +130,17 @@ pub trait Provider: Send + Sync {
 
     /// What kind of failure an answer is that is not a success.
     fn read_failure(&self) -> fn(&Answer) -> Failure;
+
+    /// Whether a token endpoint's refusal of a refresh token is final. The standard's word for that is
+    /// `invalid_grant`; whatever else is said, 4xx or not, may be our own fault or pass.
+    fn ends_grant(&self, answer: &Answer) -> bool {
+        TokenErrorBody::of(answer).error.as_deref() == Some("invalid_grant")
+    }
+
+    /// Whether tokens that nobody uses can be revoked without harm to other grants of the account.
+    fn revokes_one_grant(&self) -> bool {
+        true
+    }
 }
 
 /// A provider that this installation has credentials for.

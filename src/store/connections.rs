@@ -1,9 +1,9 @@
-//! Connections and their sealed grants.
+//! Connections.
 
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
-use super::db::{Done, Tx, on, within};
+use super::db::{Tx, on, within};
 use super::{Result, Store, now, time};
 use crate::item::{ConnectionId, WorkspaceId};
 
@@ -130,16 +130,6 @@ impl Tx {
             connection,
             fresh: known.is_none(),
         })
-    }
-
-    /// Stores the connection's sealed grant over whatever was there: the newer approval wins.
-    pub async fn save_grant(&mut self, connection: ConnectionId, sealed: &[u8]) -> Result<()> {
-        within!(self, db => sqlx::query(
-            "INSERT INTO grants (connection_id, sealed, version, updated_at) VALUES ($1, $2, 1, $3)
-             ON CONFLICT (connection_id) DO UPDATE SET
-                sealed = excluded.sealed, version = grants.version + 1, updated_at = excluded.updated_at")
-            .bind(connection).bind(sealed).bind(now()).execute(db).await.map(Done::rows))?;
-        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod connections;
 pub(crate) mod db;
+mod grants;
 mod items;
 mod migrations;
 mod people;
@@ -13,6 +14,7 @@ use chrono::{DateTime, Utc};
 pub use connections::{Approval, Connection, ConnectionState, NewConnection};
 pub use db::{DEADLINE, Location, Pool, Tx};
 pub(crate) use db::{Done, on};
+pub use grants::{Lease, Swap};
 pub use items::{ListQuery, ListRow, Mark, PageCounts, Span};
 pub use people::{Identity, LONGEST_SIGN_IN, NewPerson, SignIn};
 pub use runs::{Cause, Progress, Run, RunState, StreamProgress, UnfinishedRun};

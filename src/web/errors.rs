@@ -16,7 +16,6 @@ use super::log::RequestId;
 use super::page::{Chrome, Here, ProviderView};
 use super::{fragment, urls};
 use crate::ephemeral::Away;
-use crate::grants::GrantError;
 use crate::oauth::{NotPending, Refusal};
 use crate::providers::Configured;
 use crate::store;
@@ -69,16 +68,6 @@ impl From<Away> for WebError {
     }
 }
 
-impl From<GrantError> for WebError {
-    fn from(error: GrantError) -> Self {
-        match error {
-            GrantError::Store(error) => error.into(),
-            GrantError::Away(error) => error.into(),
-            GrantError::Ended | GrantError::Sealed(_) => Self::Broken(error.to_string()),
-        }
-    }
-}
-
 impl From<askama::Error> for WebError {
     fn from(error: askama::Error) -> Self {
         Self::Broken(error.to_string())
@@ -128,7 +117,6 @@ impl WebError {
             Refusal::Nobody => Self::Nobody(view()),
             Refusal::NotAllowed => Self::NotAllowed,
             Refusal::Store(error) => error.into(),
-            Refusal::Grant(error) => error.into(),
         }
     }
 

@@ -5,5 +5,6 @@ mod browser;
 mod browser_harness;
 mod imports;
 mod pages;
+mod refresh;
 mod sign_in;
 mod support;

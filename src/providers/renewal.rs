@@ -1,0 +1,82 @@
+//! Renewing grants at whatever provider they are from.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+use super::Providers;
+use crate::client::{Answer, Client, OAuthClient, TokenError};
+use crate::grants::{RefreshFailure, Refresher, Tokens};
+
+/// Asks the providers of this installation for new tokens.
+pub struct Renewal {
+    pub client: Client,
+    pub providers: Providers,
+}
+
+impl Renewal {
+    fn oauth(&self, provider: &str) -> Option<(OAuthClient, &super::Configured)> {
+        let provider = self.providers.find(provider)?;
+        let oauth = OAuthClient::new(
+            &self.client,
+            provider.endpoints(),
+            provider.credentials.clone(),
+        );
+        Some((oauth, provider))
+    }
+}
+
+#[async_trait]
+impl Refresher for Renewal {
+    async fn refresh(
+        &self,
+        provider: &str,
+        refresh: &SecretString,
+    ) -> Result<Tokens, RefreshFailure> {
+        let Some((oauth, provider)) = self.oauth(provider) else {
+            return Err(RefreshFailure::Passing {
+                said: "this provider has no credentials here".into(),
+                wait: None,
+            });
+        };
+        oauth
+            .refresh(refresh)
+            .await
+            .map(|answer| answer.tokens)
+            .map_err(|error| {
+                let said = error.said();
+                match error {
+                    TokenError::Refused(answer) if provider.provider.ends_grant(&answer) => {
+                        RefreshFailure::Terminal { said }
+                    }
+                    TokenError::Refused(answer) => RefreshFailure::Passing {
+                        said,
+                        wait: retry_after(&answer),
+                    },
+                    TokenError::OutOfReach(_) => RefreshFailure::Passing { said, wait: None },
+                }
+            })
+    }
+
+    async fn discard(&self, provider: &str, tokens: &Tokens) {
+        if let Some((oauth, provider)) = self.oauth(provider)
+            && provider.provider.revokes_one_grant()
+            && !oauth.revoke(tokens).await
+        {
+            tracing::warn!(
+                provider = provider.slug(),
+                "tokens that nobody uses could not be revoked"
+            );
+        }
+    }
+}
+
+fn retry_after(answer: &Answer) -> Option<Duration> {
+    let seconds = answer
+        .headers
+        .get(http::header::RETRY_AFTER)?
+        .to_str()
+        .ok()?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
+}
