@@ -429,7 +429,8 @@ fn parse_allowed(entry: &str) -> Result<Allowed, String> {
                 id: id.into(),
             }),
             false => Err(format!(
-                "“{entry}” is no account; write hubspot:, notion: or airtable: and its id"
+                "“{entry}” is no account; write one of {}: and its id",
+                providers::NAMES.join(":, ")
             )),
         };
     }

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::providers;
 use crate::settings::{LogFormat, Problem, Settings, Variables};
 
 /// The exit code for settings that cannot be used.
@@ -59,6 +60,12 @@ fn settings(variables: Result<Variables, Vec<Problem>>) -> Result<Settings, Exit
             }
             ExitCode::from(UNUSABLE)
         })
+}
+
+/// The settings that turn a provider on, by the example of the first one.
+fn example_credentials() -> String {
+    let name = providers::ALL[0].description().slug.to_uppercase();
+    format!("{name}_CLIENT_ID and {name}_CLIENT_SECRET")
 }
 
 /// Logs go to standard error, so that standard output is for whoever reads the program.

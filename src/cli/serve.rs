@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{asked_to_stop, settings, start_logging};
+use super::{asked_to_stop, example_credentials, settings, start_logging};
 use crate::server::{self, Running, StartError};
 use crate::settings::{Settings, Variables};
 
@@ -48,7 +48,8 @@ fn announce(running: &Running) {
     }
     if !any {
         println!(
-            "No provider is on. Set HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET, or try `tributary demo`."
+            "No provider is on. Set {}, or try `tributary demo`.",
+            example_credentials()
         );
     }
 }
