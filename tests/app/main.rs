@@ -1,5 +1,6 @@
 //! The application from outside, one file for each feature.
 
+mod architecture;
 mod browser_harness;
 mod sign_in;
 mod support;

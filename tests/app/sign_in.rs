@@ -20,7 +20,11 @@ async fn from_the_welcome_page_to_the_list(stores: Stores) {
     assert_eq!(page.texts(".sum b"), ["120"]);
 
     let dashboard = ada.get("/").await;
-    assert!(dashboard.texts("h2").contains(&"HubSpot connected".to_owned()));
+    assert!(
+        dashboard
+            .texts("h2")
+            .contains(&"HubSpot connected".to_owned())
+    );
     assert!(dashboard.text().contains("mara@smalloffice.example"));
     assert_eq!(ada.all_names("/items").await.len(), 120);
     app.stop().await;
