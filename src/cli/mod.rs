@@ -84,14 +84,17 @@ fn start_logging(settings: &Settings) {
     }
 }
 
-/// Waits until somebody asks us to stop.
-async fn asked_to_stop() {
+/// Ends when somebody asks us to stop. Heard from the call on and not from the first wait: whoever
+/// reads on standard output that we are up may ask at once.
+fn asked_to_stop() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be waited for");
     let mut interrupt = signal(SignalKind::interrupt()).expect("SIGINT can be waited for");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
     }
-    tracing::info!("stopping");
 }

@@ -63,8 +63,9 @@ pub async fn run(args: SandboxArgs) -> ExitCode {
     });
     match sandbox {
         Ok(sandbox) => {
+            let stop = asked_to_stop();
             println!("Sandbox: {}", sandbox.url());
-            asked_to_stop().await;
+            stop.await;
             sandbox.stop().await;
             ExitCode::SUCCESS
         }

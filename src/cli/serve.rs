@@ -14,8 +14,9 @@ pub async fn run() -> ExitCode {
     start_logging(&settings);
     match start(settings).await {
         Ok(running) => {
+            let stop = asked_to_stop();
             announce(&running);
-            asked_to_stop().await;
+            stop.await;
             running.stop().await;
             ExitCode::SUCCESS
         }
