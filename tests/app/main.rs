@@ -3,4 +3,5 @@
 mod architecture;
 mod browser_harness;
 mod sign_in;
+mod store;
 mod support;
