@@ -2,6 +2,7 @@
 
 mod architecture;
 mod browser_harness;
+mod ephemeral;
 mod sign_in;
 mod store;
 mod support;
