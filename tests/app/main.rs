@@ -2,6 +2,7 @@
 
 mod architecture;
 mod browser_harness;
+mod cli;
 mod ephemeral;
 mod sign_in;
 mod store;
