@@ -2,6 +2,7 @@
 //! anything is opened.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -35,7 +36,9 @@ impl Variables {
                 )]
             })?);
         }
-        all.extend(std::env::vars());
+        // Not `vars()`, which panics at the first variable that is not Unicode, be it ours or not.
+        let lossy = |text: OsString| text.to_string_lossy().into_owned();
+        all.extend(std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))));
         Ok(Self(all))
     }
 
@@ -186,7 +189,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// The value, parsed; `None` where there is none or it cannot be used, which is then noted.
     fn optional<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        match parse(self.variables.get(name)?) {
+        match readable(self.variables.get(name)?).and_then(&parse) {
             Ok(value) => Some(value),
             Err(what) => {
                 self.problems.push(Problem::new(name, what));
@@ -315,7 +318,11 @@ impl Reader<'_> {
             format!("{upper}_CLIENT_SECRET"),
         );
         match (self.variables.get(&id), self.variables.get(&secret)) {
-            (Some(id), Some(secret)) => Some((id.to_owned(), secret.into())),
+            (Some(_), Some(_)) => {
+                let id = self.optional(&id, |text| Ok(text.to_owned()));
+                let secret = self.optional(&secret, |text| Ok(text.into()));
+                id.zip(secret)
+            }
             (None, None) => None,
             (None, Some(_)) => {
                 self.problems.push(Problem::new(
@@ -354,6 +361,14 @@ impl Reader<'_> {
         for (name, _) in set.into_iter().filter(|(_, set)| *set) {
             self.warn(name, "is understood but not heeded by this version yet");
         }
+    }
+}
+
+/// Where the environment was not Unicode, a replacement character tells of it.
+fn readable(text: &str) -> Result<&str, String> {
+    match text.contains(char::REPLACEMENT_CHARACTER) {
+        true => Err("is not valid UTF-8".into()),
+        false => Ok(text),
     }
 }
 
@@ -429,7 +444,8 @@ fn parse_allowed(entry: &str) -> Result<Allowed, String> {
                 id: id.into(),
             }),
             false => Err(format!(
-                "“{entry}” is no account; write hubspot:, notion: or airtable: and its id"
+                "“{entry}” is no account; write one of {}: and its id",
+                providers::NAMES.join(":, ")
             )),
         };
     }

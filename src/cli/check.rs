@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{UNUSABLE, settings};
+use super::{UNUSABLE, example_credentials, settings};
 use crate::client::{Client, Unreachable};
 use crate::server::{self, Stores};
 use crate::settings::{ProviderSettings, Settings, Variables};
@@ -41,7 +41,10 @@ pub async fn run() -> ExitCode {
         .for_each(|warning| findings.look(&warning.to_string()));
     stores(&settings, &mut findings).await;
     if settings.providers.is_empty() {
-        findings.wrong("providers: none is on. Set the client id and secret of at least one, such as HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET.");
+        findings.wrong(&format!(
+            "providers: none is on. Set the client id and secret of at least one, such as {}.",
+            example_credentials()
+        ));
     }
     for provider in &settings.providers {
         reach(provider, &mut findings).await;

@@ -62,12 +62,13 @@ async fn demo(args: DemoArgs, surroundings: Settings) -> Result<(), DemoError> {
     let (database, _folder) = database(args.keep)?;
     let settings = demo_settings(&database, &sandbox, surroundings);
     let running = server::start(settings, listener).await?;
+    let stop = asked_to_stop();
     println!(
         "Tributary: {}",
         running.public_url.as_str().trim_end_matches('/')
     );
     println!("Sandbox: {}", sandbox.url());
-    asked_to_stop().await;
+    stop.await;
     running.stop().await;
     sandbox.stop().await;
     Ok(())

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::providers;
 use crate::settings::{LogFormat, Problem, Settings, Variables};
 
 /// The exit code for settings that cannot be used.
@@ -61,6 +62,12 @@ fn settings(variables: Result<Variables, Vec<Problem>>) -> Result<Settings, Exit
         })
 }
 
+/// The settings that turn a provider on, by the example of the first one.
+fn example_credentials() -> String {
+    let name = providers::ALL[0].description().slug.to_uppercase();
+    format!("{name}_CLIENT_ID and {name}_CLIENT_SECRET")
+}
+
 /// Logs go to standard error, so that standard output is for whoever reads the program.
 fn start_logging(settings: &Settings) {
     let filter = tracing_subscriber::EnvFilter::new(&settings.log);
@@ -77,14 +84,17 @@ fn start_logging(settings: &Settings) {
     }
 }
 
-/// Waits until somebody asks us to stop.
-async fn asked_to_stop() {
+/// Ends when somebody asks us to stop. Heard from the call on and not from the first wait: whoever
+/// reads on standard output that we are up may ask at once.
+fn asked_to_stop() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be waited for");
     let mut interrupt = signal(SignalKind::interrupt()).expect("SIGINT can be waited for");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
     }
-    tracing::info!("stopping");
 }

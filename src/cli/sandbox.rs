@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::asked_to_stop;
+use crate::providers;
 use crate::sandbox::{self, Options};
+use crate::web::urls;
 
 #[derive(Args)]
 pub struct SandboxArgs {
@@ -21,10 +23,7 @@ pub struct SandboxArgs {
     #[arg(long, default_value = "sandbox-secret")]
     client_secret: String,
     /// A redirect URI registered for that client; may be given several times
-    #[arg(
-        long,
-        default_value = "http://localhost:8000/integrations/hubspot/oauth2callback"
-    )]
+    #[arg(long, default_values_t = default_redirects())]
     redirect_uri: Vec<String>,
     /// Seconds that an access token lives
     #[arg(long, default_value_t = 1800)]
@@ -35,6 +34,14 @@ pub struct SandboxArgs {
     /// Contacts of every account but the empty one, in place of the accounts' own sizes
     #[arg(long)]
     contacts: Option<u32>,
+}
+
+/// Those of a Tributary that is served where it is by default.
+fn default_redirects() -> Vec<String> {
+    let slugs = providers::ALL.iter().map(|it| it.description().slug);
+    slugs
+        .map(|slug| format!("http://localhost:8000{}", urls::callback(slug)))
+        .collect()
 }
 
 pub async fn run(args: SandboxArgs) -> ExitCode {
@@ -56,8 +63,9 @@ pub async fn run(args: SandboxArgs) -> ExitCode {
     });
     match sandbox {
         Ok(sandbox) => {
+            let stop = asked_to_stop();
             println!("Sandbox: {}", sandbox.url());
-            asked_to_stop().await;
+            stop.await;
             sandbox.stop().await;
             ExitCode::SUCCESS
         }

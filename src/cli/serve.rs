@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{asked_to_stop, settings, start_logging};
+use super::{asked_to_stop, example_credentials, settings, start_logging};
 use crate::server::{self, Running, StartError};
 use crate::settings::{Settings, Variables};
 
@@ -14,8 +14,9 @@ pub async fn run() -> ExitCode {
     start_logging(&settings);
     match start(settings).await {
         Ok(running) => {
+            let stop = asked_to_stop();
             announce(&running);
-            asked_to_stop().await;
+            stop.await;
             running.stop().await;
             ExitCode::SUCCESS
         }
@@ -48,7 +49,8 @@ fn announce(running: &Running) {
     }
     if !any {
         println!(
-            "No provider is on. Set HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET, or try `tributary demo`."
+            "No provider is on. Set {}, or try `tributary demo`.",
+            example_credentials()
         );
     }
 }

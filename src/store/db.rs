@@ -20,6 +20,10 @@ use super::{Error, Result, migrations};
 /// How long any call may take before the store counts as away.
 pub const DEADLINE: Duration = Duration::from_secs(2);
 
+/// How long SQLite waits for a lock. It must give up before the deadline does: a write that is still
+/// waiting when its caller has been told that it failed may be done after all.
+pub(super) const LOCK_WAIT: Duration = Duration::from_millis(1_500);
+
 /// Readers of one process. More than this wait for each other on two cores anyway.
 const READERS: u32 = 8;
 
@@ -150,7 +154,7 @@ impl Pools {
             // A grant that was written must be there after a power cut.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(DEADLINE)
+            .busy_timeout(LOCK_WAIT)
             .disable_statement_logging();
         let write = SqlitePoolOptions::new()
             .max_connections(1)

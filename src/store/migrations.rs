@@ -1,7 +1,5 @@
 //! The schema's history. A migration is never edited once it has been released; a new one follows.
 
-use std::time::Duration;
-
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{PgPool, SqlSafeStr, SqlitePool};
 
@@ -9,8 +7,8 @@ use super::Result;
 
 /// Waiting for another process to migrate may take longer than an ordinary call.
 const PATIENCE: &str = "PRAGMA busy_timeout = 60000";
-const ORDINARY: &str = "PRAGMA busy_timeout = 2000";
-const _: () = assert!(Duration::from_secs(2).as_millis() == super::DEADLINE.as_millis());
+const ORDINARY: &str = "PRAGMA busy_timeout = 1500";
+const _: () = assert!(super::db::LOCK_WAIT.as_millis() == 1500);
 
 /// Number, name, and the text for each database.
 const ALL: [(i64, &str, &str, &str); 1] = [(

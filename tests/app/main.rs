@@ -1,10 +1,14 @@
 //! The application from outside, one file for each feature.
 
+mod architecture;
 mod away;
 mod browser;
 mod browser_harness;
+mod cli;
+mod ephemeral;
 mod imports;
 mod pages;
 mod refresh;
 mod sign_in;
+mod store;
 mod support;

@@ -2,5 +2,7 @@
 
 pub mod app;
 pub mod browser;
+pub mod database;
+pub mod program;
 pub mod services;
 pub mod visitor;
