@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::client::{Client, Paces};
-use crate::ephemeral::{self, Away, Sessions, SharedEphemeral, SqlEphemeral};
+use crate::ephemeral::{
+    self, Away, Ephemeral, RedisEphemeral, RedisLocation, Sessions, SharedEphemeral, SqlEphemeral,
+};
 use crate::grants::{Grants, GrantsParts, Times};
 use crate::import::{Engine, EngineParts};
 use crate::providers::{Configured, Providers, Renewal};
@@ -47,7 +49,8 @@ pub enum StartError {
     #[error("{0}. Put the file back, or set TRIBUTARY_KEYS to the key that was in it.")]
     KeyFile(#[from] KeyFileError),
     #[error(
-        "TRIBUTARY_KEYS: {0}. Add the key with that id; without it nothing in this database can be opened."
+        "The sealing keys do not fit this database: {0}. Add the key that sealed it to TRIBUTARY_KEYS \
+         or to the key file; without it nothing sealed can be opened."
     )]
     Key(#[from] OpenError),
     #[error("the server could not be started ({0})")]
@@ -86,7 +89,7 @@ impl Stores {
         let vault = Arc::new(Vault::new(ring));
         let (ephemeral, sessions): (SharedEphemeral, Sessions) = match &settings.redis {
             Some(location) => {
-                let redis = ephemeral::connect_redis(location)?;
+                let redis = reach_redis(location).await?;
                 let sessions = Sessions::in_redis(&redis).await?;
                 (Arc::new(redis), sessions)
             }
@@ -95,7 +98,6 @@ impl Stores {
                 (Arc::clone(&shared), Sessions::in_store(shared))
             }
         };
-        ephemeral.ping().await?;
         Ok(Self {
             store,
             ephemeral,
@@ -103,6 +105,13 @@ impl Stores {
             vault,
         })
     }
+}
+
+/// Redis, once it has answered.
+pub async fn reach_redis(location: &RedisLocation) -> Result<RedisEphemeral, StartError> {
+    let redis = ephemeral::connect_redis(location)?;
+    redis.ping().await?;
+    Ok(redis)
 }
 
 async fn keys(settings: &Settings, store: &Store) -> Result<KeyRing, StartError> {
@@ -200,7 +209,6 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
     let server = HttpServer::new(move || web::site(app.clone()))
         .listen(listener)
         .map_err(StartError::Server)?
-        .workers(std::thread::available_parallelism().map_or(2, usize::from))
         .disable_signals()
         .shutdown_timeout(FINISH)
         .run();
@@ -244,8 +252,11 @@ impl Running {
 async fn sweep(ephemeral: SharedEphemeral, stop: CancellationToken) {
     loop {
         match ephemeral.sweep().await {
-            // A full step: there is more.
-            Ok(removed) if removed > 0 => tokio::task::yield_now().await,
+            // There may be more; whoever waits to write goes first.
+            Ok(removed) if removed > 0 => {
+                tokio::task::yield_now().await;
+                continue;
+            }
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "expired entries could not be removed"),
         }

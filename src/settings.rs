@@ -140,6 +140,10 @@ impl ProviderSettings {
         [("auth", &self.auth_url), ("api", &self.api_url)]
     }
 
+    pub fn api_version(&self) -> &str {
+        &self.api_version
+    }
+
     /// The provider as it is used by a Tributary that is reached at `public_url`.
     pub fn at(self, public_url: &Url) -> Configured {
         let callback = public_url.join(&urls::callback(self.provider.description().slug));
@@ -206,7 +210,7 @@ impl Reader<'_> {
         let listen = self
             .optional("LISTEN", parse_listen)
             .unwrap_or(([127, 0, 0, 1], 8000).into());
-        let public_url = self.optional("PUBLIC_URL", parse_public_url);
+        let public_url = self.optional("PUBLIC_URL", parse_origin);
         let database = self.optional("DATABASE_URL", Location::from_str);
         let database = database.unwrap_or_else(|| Location::Sqlite("tributary.db".into()));
         let redis = self.optional("REDIS_URL", RedisLocation::from_str);
@@ -267,8 +271,8 @@ impl Reader<'_> {
     fn provider(&mut self, provider: &'static dyn Provider) -> Option<ProviderSettings> {
         let it = provider.description();
         let name = |suffix: &str| format!("{}_{suffix}", it.slug.to_uppercase());
-        let auth_url = self.optional(&name("AUTH_URL"), parse_url);
-        let api_url = self.optional(&name("API_URL"), parse_url);
+        let auth_url = self.optional(&name("AUTH_URL"), parse_origin);
+        let api_url = self.optional(&name("API_URL"), parse_origin);
         for (suffix, url) in [("AUTH_URL", &auth_url), ("API_URL", &api_url)] {
             if url
                 .as_ref()
@@ -389,7 +393,7 @@ fn parse_url(text: &str) -> Result<Url, String> {
     }
 }
 
-fn parse_public_url(text: &str) -> Result<Url, String> {
+fn parse_origin(text: &str) -> Result<Url, String> {
     let url = parse_url(text)?;
     if url.path() != "/" || url.query().is_some() {
         return Err("must be an address without a path, such as https://tributary.example".into());

@@ -91,8 +91,6 @@ CREATE TABLE runs (
     created_at BIGINT NOT NULL,
     started_at BIGINT,
     finished_at BIGINT,
-    calls BIGINT NOT NULL DEFAULT 0,
-    waited_ms BIGINT NOT NULL DEFAULT 0,
     error_code TEXT,
     error_message TEXT
 );
@@ -111,6 +109,8 @@ CREATE TABLE run_streams (
     changed BIGINT NOT NULL DEFAULT 0,
     unchanged BIGINT NOT NULL DEFAULT 0,
     skipped BIGINT NOT NULL DEFAULT 0,
+    calls BIGINT NOT NULL DEFAULT 0,
+    waited_ms BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (run_id, name)
 );
 

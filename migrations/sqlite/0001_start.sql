@@ -92,8 +92,6 @@ CREATE TABLE runs (
     created_at INTEGER NOT NULL,
     started_at INTEGER,
     finished_at INTEGER,
-    calls INTEGER NOT NULL DEFAULT 0,
-    waited_ms INTEGER NOT NULL DEFAULT 0,
     error_code TEXT,
     error_message TEXT
 );
@@ -112,6 +110,8 @@ CREATE TABLE run_streams (
     changed INTEGER NOT NULL DEFAULT 0,
     unchanged INTEGER NOT NULL DEFAULT 0,
     skipped INTEGER NOT NULL DEFAULT 0,
+    calls INTEGER NOT NULL DEFAULT 0,
+    waited_ms INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (run_id, name)
 );
 

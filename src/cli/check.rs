@@ -6,6 +6,7 @@ use super::{UNUSABLE, example_credentials, settings};
 use crate::client::{Client, Unreachable};
 use crate::server::{self, Stores};
 use crate::settings::{ProviderSettings, Settings, Variables};
+use crate::store::Location;
 
 /// What was found, line by line.
 #[derive(Default)]
@@ -57,6 +58,20 @@ pub async fn run() -> ExitCode {
 }
 
 async fn stores(settings: &Settings, findings: &mut Findings) {
+    // A look must not make what it looks for.
+    if let Location::Sqlite(path) = &settings.database
+        && !path.exists()
+    {
+        let place = server::place(&settings.database);
+        findings.good(&format!("database: {place}, which the first start makes"));
+        if let Some(location) = &settings.redis {
+            match server::reach_redis(location).await {
+                Ok(_) => findings.good("ephemeral store: Redis"),
+                Err(error) => findings.wrong(&error.to_string()),
+            }
+        }
+        return;
+    }
     match Stores::open(settings).await {
         Ok(stores) => {
             findings.good(&format!("database: {}", server::place(&settings.database)));
@@ -88,7 +103,7 @@ async fn reach(provider: &ProviderSettings, findings: &mut Findings) {
             )),
         }
     }
-    if it.ends_before(chrono::Utc::now()) {
+    if provider.api_version() == it.api_version && it.ends_before(chrono::Utc::now()) {
         findings.look(&format!(
             "{}: API version {} ended on {}; a newer Tributary is due",
             it.name, it.api_version, it.api_version_ends

@@ -14,13 +14,32 @@ use super::pace::{Pace, Place};
 use super::{Answer, Client, Unreachable};
 use crate::grants::{AccessToken, GrantError, Grants};
 use crate::item::ConnectionId;
+use crate::store::Cost;
 
-/// How often a call that may yet succeed is made in all.
-const ATTEMPTS: u32 = 7;
 /// The first pause after a fault; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(500);
-/// The longest a call waits on a provider's word. Beyond it the run says so and ends.
-const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
+
+/// How much a caller puts up with.
+#[derive(Clone, Copy)]
+pub struct Patience {
+    /// How often a call that may yet succeed is made in all.
+    attempts: u32,
+    /// The longest wait on a provider's word.
+    longest_wait: Duration,
+}
+
+impl Patience {
+    /// Nobody waits for it; beyond this the run says so and ends.
+    pub const IMPORT: Self = Self {
+        attempts: 7,
+        longest_wait: Duration::from_secs(5 * 60),
+    };
+    /// Somebody sits before an empty page.
+    pub const PERSON: Self = Self {
+        attempts: 3,
+        longest_wait: Duration::from_secs(3),
+    };
+}
 
 /// Where the access token comes from.
 pub enum Bearer {
@@ -38,12 +57,12 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Calls and milliseconds waited since this was last asked.
-    pub fn take(&self) -> (i64, i64) {
-        (
-            self.calls.swap(0, Ordering::Relaxed),
-            self.waited_ms.swap(0, Ordering::Relaxed),
-        )
+    /// What was spent since this was last asked.
+    pub fn take(&self) -> Cost {
+        Cost {
+            calls: self.calls.swap(0, Ordering::Relaxed),
+            waited_ms: self.waited_ms.swap(0, Ordering::Relaxed),
+        }
     }
 }
 
@@ -55,6 +74,7 @@ pub struct Api {
     pub(super) pace: Option<Arc<Pace>>,
     pub(super) read_failure: fn(&Answer) -> Failure,
     pub(super) meter: Meter,
+    pub(super) patience: Patience,
 }
 
 impl Api {
@@ -73,12 +93,18 @@ impl Api {
             pace: None,
             read_failure,
             meter: Meter::default(),
+            patience: Patience::IMPORT,
         }
     }
 
     /// The same, keeping to `pace`.
     pub fn paced(self, pace: Option<Arc<Pace>>) -> Self {
         Self { pace, ..self }
+    }
+
+    /// The same, giving up when a caller of this patience would.
+    pub fn patient(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     pub fn meter(&self) -> &Meter {
@@ -103,7 +129,11 @@ impl Api {
                 Err(failure) => failure,
             };
             let pause = failure.wait.unwrap_or(PAUSE * 2u32.pow(attempt - 1));
-            if !failure.is_passing() || attempt == ATTEMPTS || pause > LONGEST_WAIT {
+            let Patience {
+                attempts,
+                longest_wait,
+            } = self.patience;
+            if !failure.is_passing() || attempt >= attempts || pause > longest_wait {
                 return Err(failure);
             }
             tracing::debug!(

@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use url::{Origin, Url};
 
-pub use api::{Api, Bearer, Meter};
+pub use api::{Api, Bearer, Meter, Patience};
 pub use failure::{Failure, FailureKind};
 pub use oauth::{
     ClientAuth, Credentials, Endpoints, OAuthClient, TokenAnswer, TokenError, TokenErrorBody,

@@ -76,7 +76,7 @@ pub struct TokenAnswer {
 /// A token endpoint's bad answer, or none.
 pub enum TokenError {
     /// What it answered; the provider's adapter knows what that means.
-    Refused(Answer),
+    Refused(Box<Answer>),
     OutOfReach(String),
 }
 
@@ -108,14 +108,21 @@ pub struct OAuthClient {
     client: Client,
     endpoints: Endpoints,
     credentials: Credentials,
+    read_failure: fn(&Answer) -> Failure,
 }
 
 impl OAuthClient {
-    pub fn new(client: &Client, endpoints: Endpoints, credentials: Credentials) -> Self {
+    pub fn new(
+        client: &Client,
+        endpoints: Endpoints,
+        credentials: Credentials,
+        read_failure: fn(&Answer) -> Failure,
+    ) -> Self {
         Self {
             client: client.clone(),
             endpoints,
             credentials,
+            read_failure,
         }
     }
 
@@ -246,10 +253,7 @@ impl OAuthClient {
         let answer =
             answer.map_err(|error| Failure::new(FailureKind::Passing, &error.to_string()))?;
         if !answer.status.is_success() {
-            return Err(Failure::new(
-                FailureKind::Refused,
-                &format!("status {}", answer.status),
-            ));
+            return Err((self.read_failure)(&answer));
         }
         Ok(answer.body)
     }
@@ -301,7 +305,9 @@ impl Wire {
                 Err(TokenError::OutOfReach(error.to_string()))
             }
             Err(_) => match self.kept().take() {
-                Some(answer) if !answer.status.is_success() => Err(TokenError::Refused(answer)),
+                Some(answer) if !answer.status.is_success() => {
+                    Err(TokenError::Refused(Box::new(answer)))
+                }
                 _ => Err(TokenError::OutOfReach(
                     "its answer could not be read".into(),
                 )),

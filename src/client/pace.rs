@@ -1,4 +1,4 @@
-//! Keeps to a provider's rate limit without leaving any of it unused.
+//! Keeps to a provider's rate limit.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

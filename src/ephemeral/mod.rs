@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use redis::{RedisLocation, connect as connect_redis};
+pub use redis::{RedisEphemeral, RedisLocation, connect as connect_redis};
 pub use sessions::Sessions;
 pub use sql::SqlEphemeral;
 

@@ -8,13 +8,10 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::EngineParts;
 use super::run;
-use crate::client::{Client, Paces};
-use crate::ephemeral::SharedEphemeral;
-use crate::grants::Grants;
 use crate::item::RunId;
-use crate::providers::Providers;
-use crate::store::{Store, UnfinishedRun};
+use crate::store::UnfinishedRun;
 use crate::vault;
 
 /// How long a lease holds without being renewed: after a crash, a run lies still for this long.
@@ -26,16 +23,6 @@ const LOOK: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 16;
 /// How long a stop waits for pages that are being stored.
 const STOP: Duration = Duration::from_secs(20);
-
-/// What the engine works with.
-pub struct EngineParts {
-    pub store: Arc<Store>,
-    pub ephemeral: SharedEphemeral,
-    pub grants: Arc<Grants>,
-    pub client: Client,
-    pub providers: Providers,
-    pub paces: Arc<Paces>,
-}
 
 /// Drives runs in the background until it is stopped.
 pub struct Engine {
@@ -94,11 +81,17 @@ impl Engine {
     }
 
     fn take_up(self: &Arc<Self>, run: UnfinishedRun) {
-        if self.driven().insert(run.id) {
+        if let Some(driven) = Driven::mark(self, run.id) {
             let engine = Arc::clone(self);
             self.tasks.spawn(async move {
-                engine.drive_if_free(run).await;
-                engine.driven().remove(&run.id);
+                tokio::select! {
+                    () = engine.stop.cancelled() => return,
+                    turn = engine.turns.acquire() => {
+                        let Ok(_turn) = turn else { return };
+                        engine.drive_if_free(run).await;
+                    }
+                }
+                drop(driven);
             });
         }
     }
@@ -110,9 +103,6 @@ impl Engine {
     }
 
     async fn drive_if_free(&self, run: UnfinishedRun) {
-        let Ok(_turn) = self.turns.acquire().await else {
-            return;
-        };
         let lease = format!("run:{}", run.id);
         match self.parts.ephemeral.claim(&lease, &self.owner, LEASE).await {
             Ok(true) => {}
@@ -154,5 +144,23 @@ impl Engine {
                 Err(error) => tracing::warn!(%error, "a lease could not be renewed"),
             }
         }
+    }
+}
+
+/// A run that a task of this process has in hand. Dropping it, by a panic too, lets it go.
+struct Driven(Arc<Engine>, RunId);
+
+impl Driven {
+    fn mark(engine: &Arc<Engine>, run: RunId) -> Option<Self> {
+        engine
+            .driven()
+            .insert(run)
+            .then(|| Self(Arc::clone(engine), run))
+    }
+}
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        self.0.driven().remove(&self.1);
     }
 }

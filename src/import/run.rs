@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::engine::EngineParts;
+use super::EngineParts;
 use crate::client::{Api, Bearer, Failure, FailureKind};
-use crate::item::RunId;
+use crate::item::{Item, RunId};
 use crate::providers::{Account, Configured, Page, Stream};
 use crate::store::{self, Connection, Progress, RunState, StreamProgress, UnfinishedRun};
 
@@ -30,8 +30,32 @@ enum End {
 
 /// Drives a run to its end, or to the end of the page at hand when `halt` says so.
 ///
-/// An error means that our own stores failed: the run stays unfinished and is taken up again.
+/// An error leaves the run unfinished, to be taken up again: a store was away, or somebody else has
+/// moved a cursor. Whatever trying again cannot mend ends the run.
 pub async fn drive(
+    parts: &EngineParts,
+    run: UnfinishedRun,
+    halt: &CancellationToken,
+) -> store::Result<()> {
+    match drive_to_end(parts, run, halt).await {
+        Err(error) if !(error.is_away() || matches!(error, store::Error::Overtaken)) => {
+            tracing::error!(%error, import.run = run.id.0, "an import cannot be stored");
+            let words = "What was read could not be stored, and it is our fault. \
+                What was imported so far is kept. Tell whoever runs this Tributary.";
+            fail(parts, run.id, "broken", words).await
+        }
+        result => result,
+    }
+}
+
+async fn fail(parts: &EngineParts, run: RunId, code: &str, words: &str) -> store::Result<()> {
+    parts
+        .store
+        .finish_run(run, RunState::Failed, Some((code, words)))
+        .await
+}
+
+async fn drive_to_end(
     parts: &EngineParts,
     run: UnfinishedRun,
     halt: &CancellationToken,
@@ -40,64 +64,60 @@ pub async fn drive(
         return Ok(());
     };
     let Some(provider) = parts.providers.find(&connection.provider) else {
-        let words = "This provider has no credentials here any more. What was imported is kept.";
-        return parts
-            .store
-            .finish_run(run.id, RunState::Failed, Some(("provider_off", words)))
-            .await;
+        let words = "This provider has no credentials here any more. What was imported is kept. Ask \
+             whoever hosts this Tributary to set them again.";
+        return fail(parts, run.id, "provider_off", words).await;
     };
-    let course = Course {
-        parts,
-        run: run.id,
-        connection: &connection,
-        provider,
-        api: api(parts, provider, &connection),
-        halt,
-    };
-    course.go().await
-}
-
-fn api(parts: &EngineParts, provider: &Configured, connection: &Connection) -> Api {
     let bearer = Bearer::Connection(Arc::clone(&parts.grants), connection.id);
     let account = format!("{}/{}", connection.provider, connection.account_id);
     let pace = provider
         .budget
         .map(|budget| parts.paces.of(account, budget));
-    Api::new(
-        &parts.client,
-        &provider.api_url,
-        bearer,
-        provider.provider.read_failure(),
-    )
-    .paced(pace)
+    let course = Course {
+        parts,
+        run: run.id,
+        connection: &connection,
+        provider,
+        api: provider.api(&parts.client, bearer).paced(pace),
+        halt,
+    };
+    course.go().await
 }
 
 impl Course<'_> {
     async fn go(&self) -> store::Result<()> {
         let streams = self.provider.description().streams;
         let names: Vec<&str> = streams.iter().map(|stream| stream.name).collect();
-        let begun = self.parts.store.begin_run(self.run, &names).await?;
+        let Some(begun) = self.parts.store.begin_run(self.run, &names).await? else {
+            return Ok(());
+        };
         tracing::info!(
             import.run = self.run.0,
             connection.id = self.connection.id.0,
             "import begins"
         );
         let mut failure = None;
-        for progress in &begun {
-            let Some(stream) = self.provider.stream(&progress.name) else {
+        let mut fetched = begun.iter().map(|stream| stream.fetched).sum();
+        for stream in streams {
+            let Some(progress) = begun.iter().find(|progress| progress.name == stream.name) else {
                 continue;
             };
-            match self.read(stream, progress).await? {
+            match self.read(stream, progress, &mut fetched).await? {
                 End::Reached => {}
                 End::Halted => return Ok(()),
                 End::Failed(failed) => failure = Some(failed),
             }
         }
-        self.finish(failure).await
+        self.finish(failure, fetched).await
     }
 
     /// Reads a stream to its end. While a page is stored, the next one is on its way.
-    async fn read(&self, stream: &Stream, progress: &StreamProgress) -> store::Result<End> {
+    async fn read(
+        &self,
+        stream: &Stream,
+        progress: &StreamProgress,
+        fetched: &mut i64,
+    ) -> store::Result<End> {
         if progress.done {
             return Ok(End::Reached);
         }
@@ -110,8 +130,16 @@ impl Course<'_> {
                 Some(Err(failure)) if failure.kind == FailureKind::StoreAway => {
                     return Err(store::Error::TimedOut);
                 }
-                Some(Err(failure)) => return Ok(End::Failed(failure)),
+                Some(Err(failure)) => {
+                    let cost = self.api.meter().take();
+                    self.parts
+                        .store
+                        .note_cost(self.run, stream.name, cost)
+                        .await?;
+                    return Ok(End::Failed(failure));
+                }
             };
+            *fetched += page.items.len() as i64;
             let Some(next) = page.next.clone() else {
                 self.store(stream, at.as_deref(), None, page).await?;
                 return Ok(End::Reached);
@@ -120,11 +148,10 @@ impl Course<'_> {
                 let said = "it gave the same page twice";
                 return Ok(End::Failed(Failure::new(FailureKind::Refused, said)));
             }
-            let (stored, following) = tokio::join!(
-                self.store(stream, at.as_deref(), Some(&next), page),
-                self.page(stream, Some(&next)),
-            );
-            stored?;
+            let following = async { Ok(self.page(stream, Some(&next)).await) };
+            let stored = self.store(stream, at.as_deref(), Some(&next), page);
+            // Where the page cannot be stored, the next one is not waited for.
+            let ((), following) = tokio::try_join!(stored, following)?;
             (at, coming) = (Some(next), following);
         }
     }
@@ -137,14 +164,11 @@ impl Course<'_> {
             notes: &self.connection.notes,
         };
         let version = &self.provider.api_version;
-        let page = self
-            .provider
-            .provider
-            .page(&self.api, &account, stream, cursor, version);
+        let adapter = self.provider.provider;
         tokio::select! {
             biased;
             () = self.halt.cancelled() => None,
-            page = page => Some(page),
+            page = adapter.page(&self.api, &account, stream, cursor, version) => Some(page),
         }
     }
 
@@ -154,9 +178,12 @@ impl Course<'_> {
         stream: &Stream,
         from: Option<&str>,
         to: Option<&str>,
-        page: Page,
+        mut page: Page,
     ) -> store::Result<()> {
-        let (calls, waited_ms) = self.api.meter().take();
+        let read = page.items.len();
+        page.items.retain(is_storable);
+        let skipped = page.skipped + read - page.items.len();
+        let cost = self.api.meter().take();
         let mut tx = self.parts.store.begin().await?;
         let counts = tx
             .save_items(self.connection.id, self.run, &page.items)
@@ -168,28 +195,26 @@ impl Course<'_> {
             to: to.or(from),
             done: to.is_none(),
             counts,
-            skipped: page.skipped as i64,
-            calls,
-            waited_ms,
+            skipped: skipped as i64,
+            cost,
         })
         .await?;
         tx.commit().await
     }
 
-    async fn finish(&self, failure: Option<Failure>) -> store::Result<()> {
+    async fn finish(&self, failure: Option<Failure>, fetched: i64) -> store::Result<()> {
         let store = &self.parts.store;
         let Some(failure) = failure else {
             tracing::info!(import.run = self.run.0, "import done");
             return store.finish_run(self.run, RunState::Done, None).await;
         };
-        tracing::warn!(import.run = self.run.0, failure.kind = ?failure.kind, failure.said, "import ended early");
+        tracing::warn!(
+            import.run = self.run.0,
+            failure.kind = ?failure.kind,
+            failure.said,
+            "import ended early"
+        );
         let (code, words) = in_words(&failure, self.provider.description().name);
-        let latest = store.latest_run(self.connection.id).await?;
-        let fetched: i64 = latest
-            .iter()
-            .flat_map(|run| &run.streams)
-            .map(|stream| stream.fetched)
-            .sum();
         let state = if fetched > 0 {
             RunState::Partial
         } else {
@@ -201,21 +226,33 @@ impl Course<'_> {
     }
 }
 
+/// An id or an address with control characters is no id and no address; PostgreSQL would refuse it.
+fn is_storable(item: &Item) -> bool {
+    let texts = [
+        Some(item.id.as_str()),
+        Some(&item.container),
+        item.url.as_deref(),
+    ];
+    let clean = |text: &str| !text.chars().any(char::is_control);
+    !item.id.is_empty() && texts.into_iter().flatten().all(clean)
+}
+
 /// A code for programs, and what happened, what was kept and what to do, for people.
 fn in_words(failure: &Failure, name: &str) -> (&'static str, String) {
     let kept = "What was imported so far is kept.";
+    let said = &failure.said;
     match failure.kind {
         FailureKind::Unauthorized | FailureKind::NoGrant => (
             "approval_ended",
             format!(
-                "The approval from {name} has run out. {kept} Connect {name} again, then import again."
+                "The approval from {name} has ended. {kept} Reconnect {name}, then import again."
             ),
         ),
         FailureKind::Forbidden => (
             "not_allowed",
             format!(
-                "{name} does not let Tributary read this: “{}”. {kept} Ask an administrator of the account, then import again.",
-                failure.said
+                "{name} does not let Tributary read this: “{said}”. {kept} Ask an administrator of \
+                 the account, then import again."
             ),
         ),
         FailureKind::Limited => (
@@ -227,15 +264,14 @@ fn in_words(failure: &Failure, name: &str) -> (&'static str, String) {
         FailureKind::Passing => (
             "unreachable",
             format!(
-                "{name} could not be read: {}. We tried several times. {kept} Import again later.",
-                failure.said
+                "{name} could not be read: {said}. We tried several times. {kept} Import again later."
             ),
         ),
         FailureKind::NotFound | FailureKind::Refused | FailureKind::StoreAway => (
             "refused",
             format!(
-                "{name} refused a request: “{}”. {kept} Import again; if it stays so, tell whoever runs this Tributary.",
-                failure.said
+                "{name} refused a request: “{said}”. {kept} Import again; if it stays so, tell \
+                 whoever runs this Tributary."
             ),
         ),
     }

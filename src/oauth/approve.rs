@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::client::{
-    Api, Bearer, Client, Failure, FailureKind, OAuthClient, TokenAnswer, TokenError,
+    Bearer, Client, Failure, FailureKind, OAuthClient, Patience, TokenAnswer, TokenError,
 };
 use crate::grants::Grants;
 use crate::item::{SignInId, WorkspaceId};
@@ -114,17 +114,13 @@ impl Desk<'_> {
     }
 
     async fn identify(&self, token: &TokenAnswer) -> Result<providers::Identity, Refusal> {
-        let adapter = self.provider.provider;
         let bearer = Bearer::Fresh(token.tokens.access.clone());
-        let api = Api::new(
-            self.client,
-            &self.provider.api_url,
-            bearer,
-            adapter.read_failure(),
-        );
-        let whose = adapter
-            .identify(&api, self.oauth, token, &self.provider.api_version)
-            .await;
+        let api = self
+            .provider
+            .api(self.client, bearer)
+            .patient(Patience::PERSON);
+        let (adapter, version) = (self.provider.provider, &self.provider.api_version);
+        let whose = adapter.identify(&api, self.oauth, token, version).await;
         whose.map_err(|failure| unidentified(&failure))
     }
 

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{Account, Description, Identity, Page, Person, Provider, Stream};
+use super::{Account, Description, Identity, Page, Person, Provider, Stream, is_invalid_grant};
 use crate::client::{
     Answer, Api, Budget, ClientAuth, Failure, FailureKind, OAuthClient, TokenAnswer, TokenErrorBody,
 };
@@ -29,7 +29,7 @@ static DESCRIPTION: Description = Description {
     client_auth: ClientAuth::Body,
     api_version: "2026-09",
     // Eighteen months after its release.
-    api_version_ends: "2028-03-31",
+    api_version_ends: NaiveDate::from_ymd_opt(2028, 3, 31).expect("a date"),
     scopes: &["oauth", "crm.objects.contacts.read"],
     pkce: false,
     // What HubSpot grants a marketplace app per installing account.
@@ -37,8 +37,11 @@ static DESCRIPTION: Description = Description {
         calls: 110,
         window: Duration::from_secs(10),
     },
-    import_every: Duration::from_secs(15 * 60),
     streams: &[CONTACTS],
+    read_failure,
+    ends_grant,
+    // Revoking one token of an account ends all that it was granted.
+    revokes_one_grant: false,
 };
 
 const CONTACTS: Stream = Stream {
@@ -71,14 +74,13 @@ impl Provider for HubSpot {
         version: &str,
     ) -> Result<Identity, Failure> {
         let answered = Whose::from_token(token);
-        // Introspection says more, but the token's answer has what is needed when it does not work.
+        // Introspection says more, the person's address among it; the token's answer will do where
+        // there is none. A passing fault is not taken for "says nothing".
         let asked = match oauth.introspect::<Whose>(&token.tokens.access).await {
             Ok(whose) => whose.unwrap_or_default(),
+            Err(failure) if failure.is_passing() => return Err(failure),
             Err(failure) => {
-                tracing::warn!(
-                    failure.said = failure.said,
-                    "HubSpot's introspection gave nothing"
-                );
+                tracing::warn!(failure.said, "HubSpot's introspection gave nothing");
                 Whose::default()
             }
         };
@@ -129,25 +131,12 @@ impl Provider for HubSpot {
         }
         Ok(page)
     }
+}
 
-    fn read_failure(&self) -> fn(&Answer) -> Failure {
-        read_failure
-    }
-
-    /// HubSpot names the cause in `status`, with or without the standard's `error` beside it.
-    fn ends_grant(&self, answer: &Answer) -> bool {
-        let body = TokenErrorBody::of(answer);
-        body.error.as_deref() == Some("invalid_grant")
-            || matches!(
-                body.status.as_deref(),
-                Some("BAD_REFRESH_TOKEN" | "BAD_HUB")
-            )
-    }
-
-    /// Revoking one token of an account ends all that it was granted.
-    fn revokes_one_grant(&self) -> bool {
-        false
-    }
+/// HubSpot names the cause in `status`, with or without the standard's `error` beside it.
+fn ends_grant(answer: &Answer) -> bool {
+    let status = TokenErrorBody::of(answer).status;
+    is_invalid_grant(answer) || matches!(status.as_deref(), Some("BAD_REFRESH_TOKEN" | "BAD_HUB"))
 }
 
 fn identity(answered: Whose, asked: Whose, details: Details) -> Result<Identity, Failure> {
@@ -472,6 +461,43 @@ mod tests {
         assert_eq!(failure(530, "<html>", None).kind, FailureKind::Unauthorized);
         assert_eq!(failure(403, "{}", None).kind, FailureKind::Forbidden);
         assert_eq!(failure(414, "<html>", None).kind, FailureKind::Refused);
+    }
+
+    #[test]
+    fn only_an_ended_grant_ends_a_connection() {
+        let answered = |status: u16, body: &'static str| {
+            ends_grant(&Answer {
+                status: http::StatusCode::from_u16(status).unwrap(),
+                headers: http::HeaderMap::new(),
+                body: body.into(),
+            })
+        };
+        assert!(answered(
+            400,
+            r#"{"error":"invalid_grant","status":"BAD_REFRESH_TOKEN","message":"x"}"#
+        ));
+        assert!(answered(
+            400,
+            r#"{"status":"BAD_REFRESH_TOKEN","message":"missing or invalid refresh token"}"#
+        ));
+        assert!(answered(
+            400,
+            r#"{"error":"access_denied","status":"BAD_HUB"}"#
+        ));
+        for (status, body) in [
+            (
+                400,
+                r#"{"error":"invalid_client","status":"BAD_CLIENT_SECRET"}"#,
+            ),
+            (400, r#"{"status":"BAD_CLIENT_ID"}"#),
+            (429, r#"{"status":"error","errorType":"RATE_LIMIT"}"#),
+            (500, r#"{"status":"error","message":"internal"}"#),
+            (502, "<html>"),
+            (409, ""),
+            (418, "{}"),
+        ] {
+            assert!(!answered(status, body), "{status} {body}");
+        }
     }
 
     #[test]

@@ -6,20 +6,26 @@ mod renewal;
 pub use renewal::Renewal;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use url::Url;
 
 use crate::client::{
-    Answer, Api, Budget, ClientAuth, Credentials, Endpoints, Failure, OAuthClient, TokenAnswer,
-    TokenErrorBody,
+    Answer, Api, Bearer, Budget, Client, ClientAuth, Credentials, Endpoints, Failure, OAuthClient,
+    TokenAnswer, TokenErrorBody,
 };
 use crate::item::Item;
 
 /// Every provider there is, in the order people see them.
 pub const ALL: &[&dyn Provider] = &[&hubspot::HubSpot];
+
+/// What a provider is, whether or not this installation has credentials for it: what was imported
+/// from it once is still shown.
+pub fn describe(slug: &str) -> Option<&'static Description> {
+    let all = ALL.iter().map(|provider| provider.description());
+    all.into_iter().find(|it| it.slug == slug)
+}
 
 /// The names that accounts are allowed by in settings, of this version or another.
 pub const NAMES: &[&str] = &["hubspot", "notion", "airtable"];
@@ -39,21 +45,40 @@ pub struct Description {
     pub client_auth: ClientAuth,
     pub api_version: &'static str,
     /// The day the provider stops answering this version.
-    pub api_version_ends: &'static str,
+    pub api_version_ends: NaiveDate,
     pub scopes: &'static [&'static str],
     /// Whether the provider documents PKCE at authorize.
     pub pkce: bool,
     pub budget: Budget,
-    pub import_every: Duration,
     pub streams: &'static [Stream],
+    /// What kind of failure an answer is that is not a success.
+    pub read_failure: fn(&Answer) -> Failure,
+    /// Whether a token endpoint's refusal of a refresh token is final. Whatever is not may be our own
+    /// fault, or pass.
+    pub ends_grant: fn(&Answer) -> bool,
+    /// Whether revoking one token leaves the account's other grants alone.
+    pub revokes_one_grant: bool,
+}
+
+/// The standard's word for a refresh token that is no good any more.
+pub fn is_invalid_grant(answer: &Answer) -> bool {
+    TokenErrorBody::of(answer).error.as_deref() == Some("invalid_grant")
 }
 
 impl Description {
+    /// The stream of that name.
+    pub fn stream(&self, name: &str) -> Option<&'static Stream> {
+        self.streams.iter().find(|stream| stream.name == name)
+    }
+
+    /// The stream that brings items of that type.
+    pub fn kind(&self, kind: &str) -> Option<&'static Stream> {
+        self.streams.iter().find(|stream| stream.kind == kind)
+    }
+
     /// Whether the provider has stopped answering this API version.
     pub fn ends_before(&self, now: DateTime<Utc>) -> bool {
-        self.api_version_ends
-            .parse::<NaiveDate>()
-            .is_ok_and(|end| end < now.date_naive())
+        self.api_version_ends < now.date_naive()
     }
 }
 
@@ -127,20 +152,6 @@ pub trait Provider: Send + Sync {
         cursor: Option<&str>,
         version: &str,
     ) -> Result<Page, Failure>;
-
-    /// What kind of failure an answer is that is not a success.
-    fn read_failure(&self) -> fn(&Answer) -> Failure;
-
-    /// Whether a token endpoint's refusal of a refresh token is final. The standard's word for that is
-    /// `invalid_grant`; whatever else is said, 4xx or not, may be our own fault or pass.
-    fn ends_grant(&self, answer: &Answer) -> bool {
-        TokenErrorBody::of(answer).error.as_deref() == Some("invalid_grant")
-    }
-
-    /// Whether tokens that nobody uses can be revoked without harm to other grants of the account.
-    fn revokes_one_grant(&self) -> bool {
-        true
-    }
 }
 
 /// A provider that this installation has credentials for.
@@ -186,19 +197,25 @@ impl Configured {
         }
     }
 
-    pub fn stream(&self, name: &str) -> Option<&'static Stream> {
-        self.description()
-            .streams
-            .iter()
-            .find(|stream| stream.name == name)
+    /// Our OAuth client there.
+    pub fn oauth(&self, client: &Client) -> OAuthClient {
+        let read_failure = self.description().read_failure;
+        OAuthClient::new(
+            client,
+            self.endpoints(),
+            self.credentials.clone(),
+            read_failure,
+        )
     }
 
-    /// The description of an item type.
-    pub fn kind(&self, kind: &str) -> Option<&'static Stream> {
-        self.description()
-            .streams
-            .iter()
-            .find(|stream| stream.kind == kind)
+    /// The way to its API for one account.
+    pub fn api(&self, client: &Client, bearer: Bearer) -> Api {
+        Api::new(
+            client,
+            &self.api_url,
+            bearer,
+            self.description().read_failure,
+        )
     }
 }
 

@@ -6,25 +6,13 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use super::Providers;
-use crate::client::{Answer, Client, OAuthClient, TokenError};
+use crate::client::{Answer, Client, TokenError};
 use crate::grants::{RefreshFailure, Refresher, Tokens};
 
 /// Asks the providers of this installation for new tokens.
 pub struct Renewal {
     pub client: Client,
     pub providers: Providers,
-}
-
-impl Renewal {
-    fn oauth(&self, provider: &str) -> Option<(OAuthClient, &super::Configured)> {
-        let provider = self.providers.find(provider)?;
-        let oauth = OAuthClient::new(
-            &self.client,
-            provider.endpoints(),
-            provider.credentials.clone(),
-        );
-        Some((oauth, provider))
-    }
 }
 
 #[async_trait]
@@ -34,20 +22,22 @@ impl Refresher for Renewal {
         provider: &str,
         refresh: &SecretString,
     ) -> Result<Tokens, RefreshFailure> {
-        let Some((oauth, provider)) = self.oauth(provider) else {
+        let Some(provider) = self.providers.find(provider) else {
             return Err(RefreshFailure::Passing {
                 said: "this provider has no credentials here".into(),
                 wait: None,
             });
         };
-        oauth
+        let ends_grant = provider.description().ends_grant;
+        provider
+            .oauth(&self.client)
             .refresh(refresh)
             .await
             .map(|answer| answer.tokens)
             .map_err(|error| {
                 let said = error.said();
                 match error {
-                    TokenError::Refused(answer) if provider.provider.ends_grant(&answer) => {
+                    TokenError::Refused(answer) if ends_grant(&answer) => {
                         RefreshFailure::Terminal { said }
                     }
                     TokenError::Refused(answer) => RefreshFailure::Passing {
@@ -60,9 +50,9 @@ impl Refresher for Renewal {
     }
 
     async fn discard(&self, provider: &str, tokens: &Tokens) {
-        if let Some((oauth, provider)) = self.oauth(provider)
-            && provider.provider.revokes_one_grant()
-            && !oauth.revoke(tokens).await
+        if let Some(provider) = self.providers.find(provider)
+            && provider.description().revokes_one_grant
+            && !provider.oauth(&self.client).revoke(tokens).await
         {
             tracing::warn!(
                 provider = provider.slug(),

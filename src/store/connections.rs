@@ -110,11 +110,8 @@ const COLUMNS: &str = "SELECT c.id, c.workspace_id, c.provider, c.account_id, c.
 impl Tx {
     /// Adds the account to the workspace, or renews what is known of it where it stands there already.
     pub async fn approve(&mut self, new: &NewConnection<'_>) -> Result<Approval> {
-        let known: Option<ConnectionId> = within!(self, db => sqlx::query_scalar(
-            "SELECT id FROM connections WHERE workspace_id = $1 AND provider = $2 AND account_key = $3")
-            .bind(new.workspace).bind(new.provider).bind(new.account_key).fetch_optional(db).await)?;
-        // The conflict clause is for two approvals of one account at the same moment.
-        let connection = within!(self, db => sqlx::query_scalar(
+        let now = now();
+        let (connection, created_at): (ConnectionId, i64) = within!(self, db => sqlx::query_as(
             "INSERT INTO connections (workspace_id, provider, account_key, account_id, account_name,
                 person, notes, scopes, state, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'connected', $9)
@@ -122,13 +119,13 @@ impl Tx {
                 account_id = excluded.account_id, account_name = excluded.account_name,
                 person = excluded.person, notes = excluded.notes, scopes = excluded.scopes,
                 state = 'connected', reason = NULL
-             RETURNING id")
+             RETURNING id, created_at")
             .bind(new.workspace).bind(new.provider).bind(new.account_key).bind(new.account_id)
-            .bind(new.account_name).bind(new.person).bind(new.notes).bind(new.scopes.join(" ")).bind(now())
+            .bind(new.account_name).bind(new.person).bind(new.notes).bind(new.scopes.join(" ")).bind(now)
             .fetch_one(db).await)?;
         Ok(Approval {
             connection,
-            fresh: known.is_none(),
+            fresh: created_at == now,
         })
     }
 }

@@ -156,12 +156,12 @@ impl Pools {
             .foreign_keys(true)
             .busy_timeout(LOCK_WAIT)
             .disable_statement_logging();
+        migrations::run_on_sqlite(options.clone()).await?;
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(DEADLINE)
             .connect_with(options.clone())
             .await?;
-        migrations::run_on_sqlite(&write).await?;
         let read = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(DEADLINE)

@@ -17,7 +17,7 @@ pub(crate) use db::{Done, on};
 pub use grants::{Lease, Swap};
 pub use items::{ListQuery, ListRow, Mark, PageCounts, Span};
 pub use people::{Identity, LONGEST_SIGN_IN, NewPerson, SignIn};
-pub use runs::{Cause, Progress, Run, RunState, StreamProgress, UnfinishedRun};
+pub use runs::{Cause, Cost, Progress, Run, RunState, StreamProgress, UnfinishedRun};
 
 pub type Result<T> = std::result::Result<T, Error>;
 

@@ -1,6 +1,9 @@
 //! Runs of the import, with the cursors they go on from.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
 
 use super::db::{Done, Tx, on, within};
 use super::{Error, PageCounts, Result, Store, now, time};
@@ -69,8 +72,6 @@ pub struct Run {
     pub state: RunState,
     pub started_at: Option<DateTime<Utc>>,
     pub finished_at: Option<DateTime<Utc>>,
-    pub calls: i64,
-    pub error_code: Option<String>,
     pub error_message: Option<String>,
     pub streams: Vec<StreamProgress>,
 }
@@ -85,7 +86,14 @@ pub struct StreamProgress {
     pub added: i64,
     pub changed: i64,
     pub unchanged: i64,
-    pub skipped: i64,
+    pub calls: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct StreamRow {
+    run_id: RunId,
+    #[sqlx(flatten)]
+    progress: StreamProgress,
 }
 
 /// A run that somebody has to drive.
@@ -104,7 +112,12 @@ pub struct Progress<'a> {
     pub done: bool,
     pub counts: PageCounts,
     pub skipped: i64,
-    /// Requests made and time waited since the last step.
+    pub cost: Cost,
+}
+
+/// Requests made and time waited since this was last noted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cost {
     pub calls: i64,
     pub waited_ms: i64,
 }
@@ -116,8 +129,6 @@ struct Row {
     state: String,
     started_at: Option<i64>,
     finished_at: Option<i64>,
-    calls: i64,
-    error_code: Option<String>,
     error_message: Option<String>,
 }
 
@@ -129,8 +140,6 @@ impl Row {
             state: RunState::parse(&self.state),
             started_at: self.started_at.map(time),
             finished_at: self.finished_at.map(time),
-            calls: self.calls,
-            error_code: self.error_code,
             error_message: self.error_message,
             streams,
         }
@@ -145,17 +154,13 @@ impl Tx {
         cause: Cause,
         full: bool,
     ) -> Result<RunId> {
-        let queued: Option<RunId> = within!(self, db => sqlx::query_scalar(
+        // The update changes nothing; it makes the database answer with the run that is on.
+        within!(self, db => sqlx::query_scalar(
             r#"INSERT INTO runs (connection_id, cause, "full", state, created_at)
                VALUES ($1, $2, $3, 'queued', $4)
-               ON CONFLICT (connection_id) WHERE finished_at IS NULL DO NOTHING RETURNING id"#)
-            .bind(connection).bind(cause.as_str()).bind(full).bind(now()).fetch_optional(db).await)?;
-        if let Some(id) = queued {
-            return Ok(id);
-        }
-        within!(self, db => sqlx::query_scalar(
-            "SELECT id FROM runs WHERE connection_id = $1 AND finished_at IS NULL")
-            .bind(connection).fetch_one(db).await)
+               ON CONFLICT (connection_id) WHERE finished_at IS NULL DO UPDATE SET cause = runs.cause
+               RETURNING id"#)
+            .bind(connection).bind(cause.as_str()).bind(full).bind(now()).fetch_one(db).await)
     }
 
     /// Moves a stream's cursor on, in the transaction that stores the page before it.
@@ -163,19 +168,20 @@ impl Tx {
     pub async fn advance(&mut self, step: &Progress<'_>) -> Result<()> {
         let moved = within!(self, db => sqlx::query(
             r#"UPDATE run_streams SET "cursor" = $4, done = $5, fetched = fetched + $6, added = added + $7,
-                changed = changed + $8, unchanged = unchanged + $9, skipped = skipped + $10
-               WHERE run_id = $1 AND name = $2 AND "cursor" IS NOT DISTINCT FROM $3 AND NOT done"#)
+                changed = changed + $8, unchanged = unchanged + $9, skipped = skipped + $10,
+                calls = calls + $11, waited_ms = waited_ms + $12
+               WHERE run_id = $1 AND name = $2 AND "cursor" IS NOT DISTINCT FROM $3 AND NOT done
+                AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND finished_at IS NULL)"#)
             .bind(step.run).bind(step.stream).bind(step.from).bind(step.to).bind(step.done)
             .bind(step.counts.added + step.counts.changed + step.counts.unchanged)
             .bind(step.counts.added).bind(step.counts.changed).bind(step.counts.unchanged)
-            .bind(step.skipped).execute(db).await.map(Done::rows))?;
-        if moved != 1 {
-            return Err(Error::Overtaken);
+            .bind(step.skipped).bind(step.cost.calls).bind(step.cost.waited_ms)
+            .execute(db).await.map(Done::rows))?;
+        if moved == 1 {
+            Ok(())
+        } else {
+            Err(Error::Overtaken)
         }
-        within!(self, db => sqlx::query(
-            "UPDATE runs SET calls = calls + $2, waited_ms = waited_ms + $3 WHERE id = $1 AND finished_at IS NULL")
-            .bind(step.run).bind(step.calls).bind(step.waited_ms).execute(db).await.map(Done::rows))?;
-        Ok(())
     }
 }
 
@@ -195,18 +201,29 @@ impl Store {
 
     /// Runs that are not finished, oldest first: what an engine has to drive.
     pub async fn unfinished_runs(&self) -> Result<Vec<UnfinishedRun>> {
-        on!(self.pools.read, db => sqlx::query_as(
-            "SELECT id, connection_id FROM runs WHERE finished_at IS NULL ORDER BY id")
-            .fetch_all(db).await)
+        // The order of the index that holds only these, so that finished ones are not scanned.
+        let mut runs: Vec<UnfinishedRun> = on!(self.pools.read, db => sqlx::query_as(
+            "SELECT id, connection_id FROM runs WHERE finished_at IS NULL ORDER BY connection_id")
+            .fetch_all(db).await)?;
+        runs.sort_by_key(|run| run.id);
+        Ok(runs)
     }
 
     /// Marks the run as begun and lays out its streams; what an earlier process did of it stays.
-    pub async fn begin_run(&self, run: RunId, streams: &[&str]) -> Result<Vec<StreamProgress>> {
+    /// `None` where the run has ended meanwhile.
+    pub async fn begin_run(
+        &self,
+        run: RunId,
+        streams: &[&str],
+    ) -> Result<Option<Vec<StreamProgress>>> {
         let mut tx = self.begin().await?;
-        within!(tx, db => sqlx::query(
+        let begun = within!(tx, db => sqlx::query(
             "UPDATE runs SET state = 'running', started_at = COALESCE(started_at, $2)
              WHERE id = $1 AND finished_at IS NULL")
             .bind(run).bind(now()).execute(db).await.map(Done::rows))?;
+        if begun == 0 {
+            return Ok(None);
+        }
         for stream in streams {
             within!(tx, db => sqlx::query(
                 "INSERT INTO run_streams (run_id, name, done) VALUES ($1, $2, $3)
@@ -214,7 +231,23 @@ impl Store {
                 .bind(run).bind(*stream).bind(false).execute(db).await.map(Done::rows))?;
         }
         tx.commit().await?;
-        self.stream_progress(run).await
+        Ok(Some(
+            self.streams_of(&[run])
+                .await?
+                .into_iter()
+                .map(|(_, stream)| stream)
+                .collect(),
+        ))
+    }
+
+    /// Notes what was spent on a stream without getting any further.
+    pub async fn note_cost(&self, run: RunId, stream: &str, cost: Cost) -> Result<()> {
+        on!(self.pools.write, db => sqlx::query(
+            "UPDATE run_streams SET calls = calls + $3, waited_ms = waited_ms + $4
+             WHERE run_id = $1 AND name = $2")
+            .bind(run).bind(stream).bind(cost.calls).bind(cost.waited_ms)
+            .execute(db).await.map(Done::rows))?;
+        Ok(())
     }
 
     /// Ends a run. Only one that reached its end is noted as the connection's last import.
@@ -226,12 +259,12 @@ impl Store {
     ) -> Result<()> {
         let now = now();
         let mut tx = self.begin().await?;
-        within!(tx, db => sqlx::query(
+        let ended = within!(tx, db => sqlx::query(
             "UPDATE runs SET state = $2, finished_at = $3, error_code = $4, error_message = $5
              WHERE id = $1 AND finished_at IS NULL")
             .bind(run).bind(state.as_str()).bind(now).bind(error.map(|e| e.0)).bind(error.map(|e| e.1))
             .execute(db).await.map(Done::rows))?;
-        if state == RunState::Done {
+        if ended == 1 && state == RunState::Done {
             within!(tx, db => sqlx::query(
                 "UPDATE connections SET last_import_at = $2
                  WHERE id = (SELECT connection_id FROM runs WHERE id = $1)")
@@ -242,35 +275,52 @@ impl Store {
 
     /// The newest run of a connection.
     pub async fn latest_run(&self, connection: ConnectionId) -> Result<Option<Run>> {
-        let row: Option<Row> = on!(self.pools.read, db => sqlx::query_as(
-            "SELECT id, connection_id, state, started_at, finished_at, calls, error_code, error_message
+        let rows: Vec<Row> = on!(self.pools.read, db => sqlx::query_as(
+            "SELECT id, connection_id, state, started_at, finished_at, error_message
              FROM runs WHERE connection_id = $1 ORDER BY id DESC LIMIT 1")
-            .bind(connection).fetch_optional(db).await)?;
-        let Some(row) = row else { return Ok(None) };
-        let streams = self.stream_progress(row.id).await?;
-        Ok(Some(row.into_run(streams)))
+            .bind(connection).fetch_all(db).await)?;
+        Ok(self.with_streams(rows).await?.pop())
     }
 
     /// The unfinished runs of a workspace, at most one for each connection.
     pub async fn live_runs(&self, workspace: WorkspaceId) -> Result<Vec<Run>> {
         let rows: Vec<Row> = on!(self.pools.read, db => sqlx::query_as(
-            "SELECT r.id, r.connection_id, r.state, r.started_at, r.finished_at, r.calls, r.error_code,
-                    r.error_message
+            "SELECT r.id, r.connection_id, r.state, r.started_at, r.finished_at, r.error_message
              FROM runs r JOIN connections c ON c.id = r.connection_id
              WHERE c.workspace_id = $1 AND r.finished_at IS NULL ORDER BY r.id")
             .bind(workspace).fetch_all(db).await)?;
-        let mut runs = Vec::with_capacity(rows.len());
-        for row in rows {
-            let streams = self.stream_progress(row.id).await?;
-            runs.push(row.into_run(streams));
-        }
-        Ok(runs)
+        self.with_streams(rows).await
     }
 
-    async fn stream_progress(&self, run: RunId) -> Result<Vec<StreamProgress>> {
-        on!(self.pools.read, db => sqlx::query_as(
-            r#"SELECT name, "cursor", done, fetched, added, changed, unchanged, skipped
-               FROM run_streams WHERE run_id = $1 ORDER BY name"#)
-            .bind(run).fetch_all(db).await)
+    async fn with_streams(&self, rows: Vec<Row>) -> Result<Vec<Run>> {
+        let ids: Vec<RunId> = rows.iter().map(|row| row.id).collect();
+        let mut streams: HashMap<RunId, Vec<StreamProgress>> = HashMap::new();
+        for (run, stream) in self.streams_of(&ids).await? {
+            streams.entry(run).or_default().push(stream);
+        }
+        let run = |row: Row| {
+            let streams = streams.remove(&row.id).unwrap_or_default();
+            row.into_run(streams)
+        };
+        Ok(rows.into_iter().map(run).collect())
+    }
+
+    async fn streams_of(&self, runs: &[RunId]) -> Result<Vec<(RunId, StreamProgress)>> {
+        if runs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<StreamRow> = on!(self.pools.read, db => {
+            let mut sql = QueryBuilder::new(
+                r#"SELECT run_id, name, "cursor", done, fetched, added, changed, unchanged, calls
+                   FROM run_streams WHERE run_id IN ("#);
+            let mut list = sql.separated(", ");
+            runs.iter().for_each(|run| { list.push_bind(*run); });
+            sql.push(") ORDER BY run_id, name");
+            sql.build_query_as().fetch_all(db).await
+        })?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.run_id, row.progress))
+            .collect())
     }
 }

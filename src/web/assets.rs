@@ -9,6 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
+use super::urls;
+
 struct Asset {
     name: &'static str,
     kind: &'static str,
@@ -44,7 +46,7 @@ fn hash(body: &[u8]) -> String {
 pub fn url(name: &str) -> String {
     let asset = ASSETS.iter().find(|asset| asset.name == name);
     let asset = asset.unwrap_or_else(|| panic!("{name} is not listed in web/assets.rs"));
-    format!("/static/{}/{}", asset.hash, asset.name)
+    urls::asset(&asset.hash, asset.name)
 }
 
 /// `GET /static/{hash}/{name}`. An address with another hash is of another build.

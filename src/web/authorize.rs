@@ -3,7 +3,8 @@
 use actix_session::Session;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::errors::{Result, WebError};
+use super::errors::Result;
+use super::guard::Known;
 use super::session::SessionOf;
 use super::{App, fragment, urls};
 use crate::oauth;
@@ -13,29 +14,26 @@ pub async fn authorize(
     req: HttpRequest,
     app: web::Data<App>,
     session: Session,
-    slug: web::Path<String>,
+    Known(provider): Known,
 ) -> Result<HttpResponse> {
-    let provider = app.providers.find(&slug).ok_or(WebError::NotFound)?;
-    if let Some(home) = elsewhere(&req, &app) {
-        return Ok(fragment::redirect(
-            &req,
-            &format!("{home}?connect={}", provider.slug()),
-        ));
+    if is_elsewhere(&req, &app) {
+        let home = format!("{}{}", app.origin(), urls::home_connect(provider.slug()));
+        return Ok(fragment::redirect(&req, &home));
     }
     let browser = session.browser_or_new()?;
-    let oauth = app.oauth(provider);
-    let url = oauth::begin(&app.ephemeral, &app.vault, provider, &oauth, &browser).await?;
+    let oauth = provider.oauth(&app.client);
+    let url = oauth::begin(&app.ephemeral, &app.vault, &provider, &oauth, &browser).await?;
     Ok(fragment::redirect(&req, url.as_str()))
 }
 
-/// Our own address, where the browser used another of this machine's names: the provider will send it
-/// to that address, and its cookie has to be there.
-fn elsewhere(req: &HttpRequest, app: &App) -> Option<String> {
-    let asked = req.connection_info().host().to_owned();
-    let asked = url::Url::parse(&format!("http://{asked}")).ok()?;
-    let here = asked.host_str() != app.public_url.host_str();
-    let both_loopback = is_loopback(&asked) && is_loopback(&app.public_url);
-    (here && both_loopback).then(|| format!("{}{}", app.origin(), urls::home()))
+/// Whether the browser used another of this machine's names than our own address: the provider will
+/// send it to that one, and its cookie has to be there.
+fn is_elsewhere(req: &HttpRequest, app: &App) -> bool {
+    let asked = format!("http://{}", req.connection_info().host());
+    url::Url::parse(&asked).is_ok_and(|asked| {
+        let another = asked.host_str() != app.public_url.host_str();
+        another && is_loopback(&asked) && is_loopback(&app.public_url)
+    })
 }
 
 /// Whether an address leads to this very machine.

@@ -10,8 +10,8 @@ use super::fragment;
 use super::guard::SignedIn;
 use super::page::{Chrome, Here, ItemRow, ProviderView, StateView, When, capital, grouped, length};
 use crate::item::ConnectionId;
-use crate::providers::Configured;
-use crate::store::{Connection, ListQuery, Run, RunState};
+use crate::providers::{self, Description};
+use crate::store::{Connection, ConnectionState, ListQuery, Run, RunState};
 
 /// Items shown on the connection's own page.
 const NEWEST: usize = 12;
@@ -21,6 +21,8 @@ const NEWEST: usize = 12;
 struct ConnectionPage {
     chrome: Chrome,
     provider: ProviderView,
+    /// Whether the provider has credentials here, so that something can be imported.
+    on: bool,
     connection: ConnectionView,
     run: Option<RunView>,
     newest: Vec<ItemRow>,
@@ -32,6 +34,8 @@ struct ConnectionView {
     person: String,
     account_id: String,
     state: StateView,
+    works: bool,
+    /// Why it does not work, and what to do.
     reason: Option<String>,
     scopes: Vec<String>,
     created: When,
@@ -68,14 +72,12 @@ pub async fn connection_show(
     id: web::Path<String>,
 ) -> Result<HttpResponse> {
     let id: ConnectionId = id.parse().map_err(|_| WebError::NotFound)?;
+    // The run first: where it has ended, the connection that is read next counts all its items.
+    let run = app.store.latest_run(id).await?;
     let connection = app.store.connection(sign_in.workspace_id, id).await?;
     let connection = connection.ok_or(WebError::NotFound)?;
-    let provider = app
-        .providers
-        .find(&connection.provider)
-        .ok_or(WebError::NotFound)?;
+    let provider = providers::describe(&connection.provider).ok_or(WebError::NotFound)?;
     let now = Utc::now();
-    let run = app.store.latest_run(id).await?;
     let newest = ListQuery {
         connections: &[id],
         after: None,
@@ -86,13 +88,14 @@ pub async fn connection_show(
     let live = run.as_ref().is_some_and(|run| run.live);
     let page = ConnectionPage {
         chrome: Chrome::new(&connection.account_name, Here::Home, Some(&sign_in)).reloading(live),
-        provider: provider.description().into(),
+        provider: provider.into(),
+        on: app.providers.find(provider.slug).is_some(),
         newest: newest
             .rows
             .into_iter()
             .map(|row| ItemRow::new(row, provider, &connection.account_name, now))
             .collect(),
-        connection: connection_view(connection, now),
+        connection: connection_view(connection, provider, now),
         run,
     };
     let html = if fragment::is_wanted(&req) {
@@ -103,14 +106,20 @@ pub async fn connection_show(
     Ok(fragment::html(html))
 }
 
-fn connection_view(connection: Connection, now: DateTime<Utc>) -> ConnectionView {
+fn connection_view(
+    connection: Connection,
+    provider: &Description,
+    now: DateTime<Utc>,
+) -> ConnectionView {
     ConnectionView {
         id: connection.id,
         label: connection.account_name,
         person: connection.person,
         account_id: connection.account_id,
         state: connection.state.into(),
-        reason: connection.reason,
+        works: connection.state == ConnectionState::Connected,
+        reason: (connection.state == ConnectionState::Reconnect)
+            .then(|| ended(provider.name, connection.reason.as_deref())),
         scopes: connection.scopes,
         created: When::new(connection.created_at, now),
         items: grouped(connection.items),
@@ -122,7 +131,17 @@ fn connection_view(connection: Connection, now: DateTime<Utc>) -> ConnectionView
     }
 }
 
-fn run_view(run: &Run, provider: &Configured, now: DateTime<Utc>) -> RunView {
+/// What is shown of a grant that the provider has ended.
+fn ended(name: &str, said: Option<&str>) -> String {
+    let said = said
+        .map(|said| format!(" It said: “{said}”."))
+        .unwrap_or_default();
+    format!(
+        "{name} has ended this approval.{said} The items stay. Press Reconnect and approve again."
+    )
+}
+
+fn run_view(run: &Run, provider: &Description, now: DateTime<Utc>) -> RunView {
     let total = |count: fn(&crate::store::StreamProgress) -> i64| {
         grouped(run.streams.iter().map(count).sum())
     };
@@ -132,7 +151,7 @@ fn run_view(run: &Run, provider: &Configured, now: DateTime<Utc>) -> RunView {
         .map(|started| length((ended - started).to_std().unwrap_or_default()));
     RunView {
         state: run.state.into(),
-        headline: headline(run.state, provider.description().name),
+        headline: headline(run.state, provider.name),
         live: !run.state.is_finished(),
         streams: run
             .streams
@@ -150,7 +169,7 @@ fn run_view(run: &Run, provider: &Configured, now: DateTime<Utc>) -> RunView {
         added: total(|stream| stream.added),
         changed: total(|stream| stream.changed),
         unchanged: total(|stream| stream.unchanged),
-        calls: grouped(run.calls),
+        calls: total(|stream| stream.calls),
         started: run.started_at.map(|time| When::new(time, now)),
         finished: run.finished_at.map(|time| When::new(time, now)),
         duration: took,

@@ -255,6 +255,7 @@ const RETRY: HeaderValue = HeaderValue::from_static("2");
 /// Who is told, and how.
 struct Listener {
     fragment: bool,
+    htmx: bool,
     chrome: Chrome,
     reference: String,
 }
@@ -262,12 +263,13 @@ struct Listener {
 fn draw_for(error: &WebError, listener: Listener) -> HttpResponse {
     let told = error.told();
     let mut response = HttpResponse::build(told.status);
+    response.insert_header(fragment::vary());
     if told.status == StatusCode::SERVICE_UNAVAILABLE {
         response.insert_header((RETRY_AFTER, RETRY));
     }
     if matches!(error, WebError::SignedOut) {
         let home = HeaderValue::from_static(urls::home());
-        if listener.fragment {
+        if listener.htmx {
             response.insert_header((HeaderName::from_static("hx-redirect"), home));
         } else {
             response
@@ -312,12 +314,14 @@ impl ResponseError for WebError {
     }
 }
 
-/// An error that comes without its request, so that nobody outside can draw it.
+/// An error that comes without its request: to keep a copy of the request until it comes back would
+/// make actix's routing panic. It draws itself.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 struct Orphan {
     error: WebError,
     fragment: bool,
+    https: bool,
     reference: String,
 }
 
@@ -330,11 +334,12 @@ impl ResponseError for Orphan {
         let chrome = Chrome::new("", Here::Nowhere, None);
         let listener = Listener {
             fragment: self.fragment,
+            htmx: self.fragment,
             chrome,
             reference: self.reference.clone(),
         };
         let mut response = draw_for(&self.error, listener);
-        headers::apply(response.headers_mut());
+        headers::apply(response.headers_mut(), self.https);
         response
     }
 }
@@ -346,6 +351,7 @@ pub async fn draw(
 ) -> std::result::Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let fragment = fragment::is_wanted(req.request());
     let head = req.method() == Method::HEAD;
+    let https = headers::is_https(&req);
     let reference = req
         .extensions()
         .get::<RequestId>()
@@ -360,6 +366,7 @@ pub async fn draw(
             return Err(Orphan {
                 error,
                 fragment,
+                https,
                 reference,
             }
             .into());
@@ -397,6 +404,7 @@ fn draw_here(
         error,
         Listener {
             fragment,
+            htmx: fragment::is_htmx(response.request()),
             chrome,
             reference: reference.to_owned(),
         },

@@ -1,7 +1,7 @@
 //! Page or fragment: one address serves both.
 
 use actix_web::http::header::{HeaderName, HeaderValue, VARY};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse};
 
 /// htmx says so only where it will swap a part; boosted links and restored history want the page.
 pub fn is_wanted(req: &HttpRequest) -> bool {
@@ -28,17 +28,15 @@ pub fn redirect(req: &HttpRequest, url: &str) -> HttpResponse {
     }
 }
 
-/// An answer of HTML that stands for both forms of its address.
-pub fn html(body: String) -> HttpResponse {
-    html_with(HttpResponse::Ok(), body)
+/// Tells caches that both forms come from one address.
+pub fn vary() -> (HeaderName, HeaderValue) {
+    (VARY, HeaderValue::from_static("HX-Request-Type"))
 }
 
-fn html_with(mut response: HttpResponseBuilder, body: String) -> HttpResponse {
-    response
-        .insert_header((
-            VARY,
-            HeaderValue::from(HeaderName::from_static("hx-request-type")),
-        ))
+/// An answer of HTML in either form.
+pub fn html(body: String) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(vary())
         .content_type("text/html; charset=utf-8")
         .body(body)
 }

@@ -12,6 +12,7 @@ use chrono::Utc;
 use super::App;
 use super::errors::{Result, WebError};
 use super::session::SessionOf;
+use crate::providers::Configured;
 use crate::store::SignIn;
 
 /// The sign-in behind a request, if there is a live one.
@@ -56,7 +57,10 @@ async fn who(app: &App, id: Option<crate::item::SignInId>) -> Result<Option<Sign
     ) {
         return Ok(None);
     }
-    app.store.sign_in_seen(&sign_in, now).await?;
+    if let Err(error) = app.store.sign_in_seen(&sign_in, now).await {
+        // Worth no error page: it is noted with the next request.
+        tracing::debug!(%error, "a sign-in's use was not noted");
+    }
     Ok(Some(sign_in))
 }
 
@@ -98,5 +102,20 @@ impl FromRequest for SignedIn {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let who = req.extensions().get::<Who>().and_then(|who| who.0.clone());
         ready(who.map(SignedIn).ok_or(WebError::SignedOut))
+    }
+}
+
+/// The provider in the address, where it is one of ours.
+pub struct Known(pub Configured);
+
+impl FromRequest for Known {
+    type Error = WebError;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let app = req.app_data::<web::Data<App>>();
+        let slug = req.match_info().get("provider").unwrap_or_default();
+        let known = app.and_then(|app| app.providers.find(slug)).cloned();
+        ready(known.map(Known).ok_or(WebError::NotFound))
     }
 }

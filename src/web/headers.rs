@@ -32,24 +32,28 @@ fn set(headers: &mut HeaderMap, (name, value): (&'static str, &'static str)) {
 }
 
 /// The headers of every answer. Whatever does not say that it may be kept, may not.
-pub fn apply(headers: &mut HeaderMap) {
+pub fn apply(headers: &mut HeaderMap, https: bool) {
     ALWAYS.into_iter().for_each(|header| set(headers, header));
+    if https {
+        set(headers, HSTS);
+    }
     if !headers.contains_key(CACHE_CONTROL) {
         set(headers, ("cache-control", "no-store"));
     }
+}
+
+/// Whether browsers reach us by https.
+pub fn is_https(req: &ServiceRequest) -> bool {
+    let app = req.app_data::<web::Data<App>>();
+    app.is_some_and(|app| app.is_https())
 }
 
 pub async fn secure(
     req: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let https = req
-        .app_data::<web::Data<App>>()
-        .is_some_and(|app| app.is_https());
+    let https = is_https(&req);
     let mut response = next.call(req).await?;
-    apply(response.headers_mut());
-    if https {
-        set(response.headers_mut(), HSTS);
-    }
+    apply(response.headers_mut(), https);
     Ok(response)
 }

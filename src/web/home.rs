@@ -11,7 +11,7 @@ use super::fragment;
 use super::guard::Who;
 use super::page::{Chrome, Here, Notice, ProviderView, StateView, When, grouped};
 use crate::item::ConnectionId;
-use crate::providers::Configured;
+use crate::providers::{self, Description};
 use crate::store::{Connection, ConnectionState, Run, SignIn};
 
 /// What a redirect tells the page it leads to: names of things, never words.
@@ -41,6 +41,8 @@ struct DashboardPage {
 
 struct ProviderCard {
     provider: ProviderView,
+    /// Whether it has credentials here, so that something can be connected and imported.
+    on: bool,
     connections: Vec<ConnectionCard>,
 }
 
@@ -105,13 +107,14 @@ async fn dashboard(
     sign_in: &SignIn,
     notice: Option<Notice>,
 ) -> Result<HttpResponse> {
-    let connections = app.store.connections(sign_in.workspace_id).await?;
+    // Runs first: one that has ended by now has all its items counted in what is read next.
     let runs = app.store.live_runs(sign_in.workspace_id).await?;
+    let connections = app.store.connections(sign_in.workspace_id).await?;
     let now = Utc::now();
-    let cards: Vec<ProviderCard> = app
-        .providers
+    let cards: Vec<ProviderCard> = providers::ALL
         .iter()
-        .map(|provider| provider_card(provider, &connections, &runs, now))
+        .map(|provider| provider_card(app, provider.description(), &connections, &runs, now))
+        .filter(|card| card.on || !card.connections.is_empty())
         .collect();
     let page = DashboardPage {
         chrome: Chrome::new("Connections", Here::Home, Some(sign_in))
@@ -129,14 +132,15 @@ async fn dashboard(
 }
 
 fn provider_card(
-    provider: &Configured,
+    app: &App,
+    provider: &Description,
     connections: &[Connection],
     runs: &[Run],
     now: DateTime<Utc>,
 ) -> ProviderCard {
     let own = connections
         .iter()
-        .filter(|connection| connection.provider == provider.slug());
+        .filter(|connection| connection.provider == provider.slug);
     let card = |connection: &Connection| ConnectionCard {
         id: connection.id,
         label: connection.account_name.clone(),
@@ -151,12 +155,13 @@ fn provider_card(
             .map(|run| progress(run, provider)),
     };
     ProviderCard {
-        provider: provider.description().into(),
+        provider: provider.into(),
+        on: app.providers.find(provider.slug).is_some(),
         connections: own.map(card).collect(),
     }
 }
 
-fn progress(run: &Run, provider: &Configured) -> String {
+fn progress(run: &Run, provider: &Description) -> String {
     let so_far = run.streams.iter().filter_map(|stream| {
         let words = provider.stream(&stream.name)?;
         Some(format!(

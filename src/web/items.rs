@@ -15,6 +15,7 @@ use super::fragment;
 use super::guard::SignedIn;
 use super::page::{Chrome, Here, ItemRow, ProviderView, grouped};
 use crate::item::{ConnectionId, WorkspaceId};
+use crate::providers;
 use crate::store::{Connection, ListQuery, Mark, SignIn};
 use crate::vault::{Owner, Vault};
 
@@ -158,7 +159,7 @@ async fn show(
     parameters: ListParameters,
 ) -> Result<HttpResponse> {
     let all = app.store.connections(sign_in.workspace_id).await?;
-    let connections = chosen(app, &all, &parameters)?;
+    let connections = chosen(&all, &parameters)?;
     let list = parameters.list(sign_in.workspace_id);
     let after = parameters
         .cursor
@@ -178,12 +179,12 @@ async fn show(
     let next = span
         .next
         .map(|mark| parameters.next_address(&write_cursor(&app.vault, &list, mark)));
-    let heading = heading(app, &connections, &parameters);
+    let heading = heading(&connections, &parameters);
     let page = ItemsPage {
         chrome: Chrome::new(&heading, Here::Items, Some(sign_in)),
         heading,
         total: grouped(connections.iter().map(|connection| connection.items).sum()),
-        rows: rows(app, span.rows, &connections),
+        rows: rows(span.rows, &connections),
         more: next,
         connect: if all.is_empty() {
             app.providers
@@ -203,13 +204,9 @@ async fn show(
 }
 
 /// The connections that the parameters leave, in the order of the workspace.
-fn chosen<'a>(
-    app: &App,
-    all: &'a [Connection],
-    parameters: &ListParameters,
-) -> Result<Vec<&'a Connection>> {
+fn chosen<'a>(all: &'a [Connection], parameters: &ListParameters) -> Result<Vec<&'a Connection>> {
     if let Some(provider) = &parameters.provider
-        && app.providers.find(provider).is_none()
+        && providers::describe(provider).is_none()
     {
         return Err(WebError::BadQuery("provider", "names no provider".into()));
     }
@@ -231,27 +228,23 @@ fn chosen<'a>(
     Ok(all.iter().filter(wanted).collect())
 }
 
-fn heading(app: &App, connections: &[&Connection], parameters: &ListParameters) -> String {
+fn heading(connections: &[&Connection], parameters: &ListParameters) -> String {
     match (parameters.connection, connections) {
         (Some(_), [connection]) => format!("Items of {}", connection.account_name),
-        _ => match parameters
-            .provider
-            .as_deref()
-            .and_then(|slug| app.providers.find(slug))
-        {
-            Some(provider) => format!("{} items", provider.description().name),
+        _ => match parameters.provider.as_deref().and_then(providers::describe) {
+            Some(provider) => format!("{} items", provider.name),
             None => "Items".into(),
         },
     }
 }
 
-fn rows(app: &App, rows: Vec<crate::store::ListRow>, connections: &[&Connection]) -> Vec<ItemRow> {
+fn rows(rows: Vec<crate::store::ListRow>, connections: &[&Connection]) -> Vec<ItemRow> {
     let now = Utc::now();
     let of: HashMap<ConnectionId, &Connection> = connections.iter().map(|&c| (c.id, c)).collect();
     rows.into_iter()
         .filter_map(|row| {
             let connection = of.get(&row.connection)?;
-            let provider = app.providers.find(&connection.provider)?;
+            let provider = providers::describe(&connection.provider)?;
             Some(ItemRow::new(row, provider, &connection.account_name, now))
         })
         .collect()

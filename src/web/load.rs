@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::errors::{Result, WebError};
-use super::guard::SignedIn;
+use super::guard::{Known, SignedIn};
 use super::{App, fragment, urls};
 use crate::item::ConnectionId;
 use crate::store::{Cause, Connection};
@@ -21,10 +21,9 @@ pub async fn load(
     req: HttpRequest,
     app: web::Data<App>,
     SignedIn(sign_in): SignedIn,
-    slug: web::Path<String>,
+    Known(provider): Known,
     form: web::Form<LoadForm>,
 ) -> Result<HttpResponse> {
-    let provider = app.providers.find(&slug).ok_or(WebError::NotFound)?;
     let mut connections = app.store.connections(sign_in.workspace_id).await?;
     connections.retain(|connection| connection.provider == provider.slug());
     let connections = chosen(connections, form.connection.as_deref())?;

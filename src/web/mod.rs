@@ -25,11 +25,11 @@ use std::sync::Arc;
 use actix_web::cookie::Key;
 use url::Url;
 
-use crate::client::{Client, OAuthClient};
+use crate::client::Client;
 use crate::ephemeral::{Sessions, SharedEphemeral};
 use crate::grants::Grants;
 use crate::import::Engine;
-use crate::providers::{Configured, Providers};
+use crate::providers::Providers;
 use crate::store::Store;
 use crate::vault::Vault;
 
@@ -59,14 +59,6 @@ impl App {
     /// What browsers call us in `Origin`.
     pub fn origin(&self) -> String {
         self.public_url.origin().ascii_serialization()
-    }
-
-    pub fn oauth(&self, provider: &Configured) -> OAuthClient {
-        OAuthClient::new(
-            &self.client,
-            provider.endpoints(),
-            provider.credentials.clone(),
-        )
     }
 }
 

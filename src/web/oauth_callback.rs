@@ -1,18 +1,21 @@
 //! `GET /integrations/{provider}/oauth2callback`: the browser comes back from the provider.
 
+use std::sync::Arc;
+
 use actix_session::Session;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use url::form_urlencoded;
 
 use super::errors::{Result, WebError};
-use super::guard::Who;
+use super::guard::{Known, Who};
 use super::session::SessionOf;
 use super::{App, urls};
 use crate::client::Failure;
 use crate::client::FailureKind;
-use crate::oauth::{self, Desk, Refusal, Signer};
+use crate::oauth::{self, Approved, Desk, Pending, Refusal, Signer};
 use crate::providers::Configured;
+use crate::store::Identity;
 
 /// What a provider may say on the way back. Providers add fields of their own; they are ignored.
 #[derive(Default)]
@@ -46,48 +49,52 @@ pub async fn oauth_callback(
     app: web::Data<App>,
     session: Session,
     who: Who,
-    slug: web::Path<String>,
+    Known(provider): Known,
 ) -> Result<HttpResponse> {
-    let provider = app.providers.find(&slug).ok_or(WebError::NotFound)?;
     let query = CallbackQuery::parse(req.query_string());
     // The state before anything else: without it, nothing that the query says is worth reading.
     let state = query.state.as_deref().unwrap_or_default();
-    let browser = session.browser();
-    let pending = oauth::claim(
-        &app.ephemeral,
-        &app.vault,
-        provider.slug(),
-        state,
-        browser.as_ref(),
-    )
-    .await;
-    let pending = pending.map_err(|error| WebError::not_pending(error, provider))?;
+    let (slug, browser) = (provider.slug(), session.browser());
+    let pending = oauth::claim(&app.ephemeral, &app.vault, slug, state, browser.as_ref()).await;
+    let pending = pending.map_err(|error| WebError::not_pending(error, &provider))?;
     if let Some(error) = &query.error {
-        return turned_down(provider, error, query.error_description.as_deref());
+        return turned_down(&provider, error, query.error_description.as_deref());
     }
-    let refused = |refusal| WebError::refusal(refusal, provider);
-    let code = query
-        .code
-        .ok_or_else(|| refused(Refusal::Refused(String::new())))?;
-    let client = app.oauth(provider);
+    let nothing = || WebError::refusal(Refusal::Refused(String::new()), &provider);
+    let code = query.code.ok_or_else(nothing)?;
+    // A task of its own: once the code is spent, a browser that goes away changes nothing.
+    let approval = tokio::spawn(approve(app.into_inner(), provider, pending, code, who));
+    let broken = |error: tokio::task::JoinError| WebError::Broken(error.to_string());
+    let approved = approval.await.map_err(broken)??;
+    session.renew_with(approved.sign_in)?;
+    Ok(see(&urls::connection(approved.approval.connection)))
+}
+
+async fn approve(
+    app: Arc<App>,
+    provider: Configured,
+    pending: Pending,
+    code: String,
+    who: Who,
+) -> Result<Approved> {
+    let oauth = provider.oauth(&app.client);
     let desk = Desk {
         store: &app.store,
         grants: &app.grants,
         client: &app.client,
-        provider,
-        oauth: &client,
+        provider: &provider,
+        oauth: &oauth,
     };
-    let signer = who.0.map_or(Signer::Visitor, |sign_in| {
-        Signer::SignedIn(sign_in.workspace_id)
-    });
-    let allowed = |who: &crate::store::Identity| {
-        app.allow
-            .admits(who.provider, &who.account_id, who.email.as_deref())
+    let signer = match &who.0 {
+        Some(sign_in) => Signer::SignedIn(sign_in.workspace_id),
+        None => Signer::Visitor,
     };
-    let approved = oauth::approve(desk, &pending, &code, signer, allowed)
-        .await
-        .map_err(refused)?;
-    session.renew_with(approved.sign_in)?;
+    let allowed = |who: &Identity| {
+        let email = who.email.as_deref();
+        app.allow.admits(who.provider, &who.account_id, email)
+    };
+    let approved = oauth::approve(desk, &pending, &code, signer, allowed).await;
+    let approved = approved.map_err(|refusal| WebError::refusal(refusal, &provider))?;
     app.engine.wake();
     tracing::info!(
         connection.id = approved.approval.connection.0,
@@ -95,7 +102,7 @@ pub async fn oauth_callback(
         provider = provider.slug(),
         "connected"
     );
-    Ok(see(&urls::connection(approved.approval.connection)))
+    Ok(approved)
 }
 
 fn turned_down(
@@ -104,11 +111,7 @@ fn turned_down(
     described: Option<&str>,
 ) -> Result<HttpResponse> {
     if error == "access_denied" {
-        return Ok(see(&format!(
-            "{}?declined={}",
-            urls::home(),
-            provider.slug()
-        )));
+        return Ok(see(&urls::home_declined(provider.slug())));
     }
     let said = Failure::new(FailureKind::Refused, described.unwrap_or(error)).said;
     Err(WebError::ProviderRefused(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::providers::{Configured, Description};
+use crate::providers::Description;
 use crate::store::{ConnectionState, ListRow, RunState, SignIn};
 
 /// The frame of a page.
@@ -214,14 +214,14 @@ pub struct ItemRow {
 }
 
 impl ItemRow {
-    pub fn new(row: ListRow, provider: &Configured, account: &str, now: DateTime<Utc>) -> Self {
+    pub fn new(row: ListRow, provider: &Description, account: &str, now: DateTime<Utc>) -> Self {
         let kind = provider
             .kind(&row.kind)
             .map_or(row.kind.as_str(), |stream| stream.one);
         Self {
             kind: capital(kind),
             name: row.name,
-            provider: provider.description().into(),
+            provider: provider.into(),
             account: account.to_owned(),
             url: row.url.filter(|url| is_web_link(url)),
             created: row.created.map(|time| When::new(time, now)),

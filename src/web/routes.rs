@@ -11,7 +11,7 @@ use actix_web::{Error, HttpResponse, Resource, Route};
 use super::errors::{self, WebError};
 use super::{
     App, assets, authorize, connections, guard, headers, health, home, items, load, log,
-    oauth_callback, origin, session, sign_out,
+    oauth_callback, origin, session, sign_out, urls,
 };
 
 /// The largest form that any page sends.
@@ -47,35 +47,29 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
             .app_data(PayloadConfig::new(FORM))
             .app_data(FormConfig::default().limit(FORM))
             .app_data(app)
-            .route("/healthz", get().to(health::alive))
-            .route("/readyz", get().to(health::ready))
-            .route("/static/{hash}/{name:.*}", get().to(assets::asset_show))
+            .route(urls::HEALTHZ, get().to(health::alive))
+            .route(urls::READYZ, get().to(health::ready))
+            .route(urls::ASSET, get().to(assets::asset_show))
             .service(
                 scope("")
                     .wrap(sessions)
-                    .service(open("/", get().to(home::home_show)))
+                    .service(open(urls::HOME, get().to(home::home_show)))
+                    .service(open(urls::AUTHORIZE, post().to(authorize::authorize)))
                     .service(open(
-                        "/integrations/{provider}/authorize",
-                        post().to(authorize::authorize),
-                    ))
-                    .service(open(
-                        "/integrations/{provider}/oauth2callback",
+                        urls::CALLBACK,
                         get().to(oauth_callback::oauth_callback),
                     ))
+                    .service(closed(urls::LOAD, post().to(load::load)))
                     .service(closed(
-                        "/integrations/{provider}/load",
-                        post().to(load::load),
-                    ))
-                    .service(closed(
-                        "/integrations/{provider}/items",
+                        urls::PROVIDER_ITEMS,
                         get().to(items::provider_items_list),
                     ))
-                    .service(closed("/items", get().to(items::items_list)))
+                    .service(closed(urls::ITEMS, get().to(items::items_list)))
                     .service(closed(
-                        "/connections/{connection}",
+                        urls::CONNECTION,
                         get().to(connections::connection_show),
                     ))
-                    .service(closed("/sign-out", post().to(sign_out::sign_out)))
+                    .service(closed(urls::SIGN_OUT, post().to(sign_out::sign_out)))
                     .default_service(to(nothing).wrap(from_fn(guard::find_out))),
             );
     }

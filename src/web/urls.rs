@@ -1,41 +1,67 @@
-//! Each path is spelled here, once, for handlers and templates alike.
+//! Each path is spelled here, once: as a pattern for the route table, and filled in for handlers and
+//! templates.
+
+use std::borrow::Borrow;
 
 use crate::item::ConnectionId;
 
+pub const HOME: &str = "/";
+pub const AUTHORIZE: &str = "/integrations/{provider}/authorize";
+pub const CALLBACK: &str = "/integrations/{provider}/oauth2callback";
+pub const LOAD: &str = "/integrations/{provider}/load";
+pub const PROVIDER_ITEMS: &str = "/integrations/{provider}/items";
+pub const ITEMS: &str = "/items";
+pub const CONNECTION: &str = "/connections/{connection}";
+pub const SIGN_OUT: &str = "/sign-out";
+pub const ASSET: &str = "/static/{hash}/{name:.*}";
+pub const HEALTHZ: &str = "/healthz";
+pub const READYZ: &str = "/readyz";
+
 pub fn home() -> &'static str {
-    "/"
+    HOME
+}
+
+/// The start, saying that this provider was declined.
+pub fn home_declined(slug: &str) -> String {
+    format!("{HOME}?declined={slug}")
+}
+
+/// The start, for somebody who pressed Connect under another of this machine's names.
+pub fn home_connect(slug: &str) -> String {
+    format!("{HOME}?connect={slug}")
 }
 
 pub fn items() -> &'static str {
-    "/items"
+    ITEMS
 }
 
 pub fn sign_out() -> &'static str {
-    "/sign-out"
+    SIGN_OUT
 }
 
-pub fn connection(id: impl std::borrow::Borrow<ConnectionId>) -> String {
-    format!("/connections/{}", id.borrow())
+pub fn connection(id: impl Borrow<ConnectionId>) -> String {
+    CONNECTION.replace("{connection}", &id.borrow().to_string())
 }
 
 /// The list of one connection.
-pub fn connection_items(id: impl std::borrow::Borrow<ConnectionId>) -> String {
-    format!("/items?connection={}", id.borrow())
-}
-
-pub fn provider_items(slug: &str) -> String {
-    format!("/integrations/{slug}/items")
+pub fn connection_items(id: impl Borrow<ConnectionId>) -> String {
+    format!("{ITEMS}?connection={}", id.borrow())
 }
 
 pub fn authorize(slug: &str) -> String {
-    format!("/integrations/{slug}/authorize")
+    AUTHORIZE.replace("{provider}", slug)
 }
 
 pub fn load(slug: &str) -> String {
-    format!("/integrations/{slug}/load")
+    LOAD.replace("{provider}", slug)
 }
 
 /// Where a provider sends the browser back to; registered there word for word.
 pub fn callback(slug: &str) -> String {
-    format!("/integrations/{slug}/oauth2callback")
+    CALLBACK.replace("{provider}", slug)
+}
+
+/// A file, by the hash of what is in it.
+pub fn asset(hash: &str, name: &str) -> String {
+    ASSET.replace("{hash}", hash).replace("{name:.*}", name)
 }

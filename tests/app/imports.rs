@@ -124,7 +124,7 @@ async fn importing_again_changes_nothing_that_has_not_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_approval_that_has_run_out_is_said_in_words_and_keeps_the_items() {
+async fn an_expired_token_is_renewed_once_and_nobody_notices() {
     let stores = Stores::embedded();
     let (app, sandbox) = App::with_sandbox(&stores).await;
     let mut ada = Visitor::of(&app.url);
@@ -133,9 +133,63 @@ async fn an_approval_that_has_run_out_is_said_in_words_and_keeps_the_items() {
     sandbox.expire_access_tokens();
     ada.post("/integrations/hubspot/load", &[]).await;
     let page = ada.imported(&connection).await;
+    assert_eq!(page.texts(".run h2"), ["Import finished"]);
+    assert_eq!(sandbox.token_requests(), 2, "one exchange and one refresh");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_was_ended_is_said_in_words_and_keeps_the_items() {
+    let stores = Stores::embedded();
+    let (app, sandbox) = App::with_sandbox(&stores).await;
+    let mut ada = Visitor::of(&app.url);
+    let connection = ada.connect("small").await;
+    ada.imported(&connection).await;
+    sandbox.revoke_all();
+    ada.post("/integrations/hubspot/load", &[]).await;
+    let page = ada.imported(&connection).await;
     assert_eq!(page.texts(".run h2"), ["Import failed"]);
-    assert!(page.text().contains("has run out"), "{}", page.text());
+    assert!(
+        page.text().contains("HubSpot has ended this approval"),
+        "{}",
+        page.text()
+    );
+    assert!(page.texts("main button").contains(&"Reconnect".to_owned()));
     assert_eq!(page.count_of(".sum b"), 120);
+    let dashboard = ada.get("/").await;
+    assert!(
+        dashboard
+            .texts("main button")
+            .contains(&"Reconnect".to_owned())
+    );
+
+    assert_eq!(
+        ada.connect("small").await,
+        connection,
+        "the same connection works again"
+    );
+    let page = ada.imported(&connection).await;
+    assert_eq!(page.texts(".run h2"), ["Import finished"]);
+    assert!(!page.texts("main button").contains(&"Reconnect".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_credentials_a_provider_is_still_shown() {
+    let stores = Stores::embedded();
+    let (app, _sandbox) = App::with_sandbox(&stores).await;
+    let mut ada = Visitor::of(&app.url);
+    let connection = ada.connect("small").await;
+    ada.imported(&connection).await;
+    app.stop().await;
+    let app = Start::on(&stores).go().await;
+    let mut ada = ada.at(&app.url);
+    assert_eq!(ada.all_names("/items").await.len(), 120);
+    let page = ada.get(&connection).await;
+    assert_eq!(page.count_of(".sum b"), 120);
+    assert!(
+        page.texts("main button").is_empty(),
+        "nothing can be imported"
+    );
+    assert!(ada.get("/").await.text().contains("Small Office"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,10 +59,6 @@ impl Stores {
             settings,
         }
     }
-
-    pub fn database_url(&self) -> &str {
-        &self.settings[0].1
-    }
 }
 
 /// An application that answers.
