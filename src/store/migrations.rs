@@ -1,14 +1,9 @@
 //! The schema's history. A migration is never edited once it has been released; a new one follows.
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{PgPool, SqlSafeStr, SqlitePool};
+use sqlx::{Connection, PgPool, SqlSafeStr, SqliteConnection};
 
 use super::Result;
-
-/// Waiting for another process to migrate may take longer than an ordinary call.
-const PATIENCE: &str = "PRAGMA busy_timeout = 60000";
-const ORDINARY: &str = "PRAGMA busy_timeout = 1500";
-const _: () = assert!(super::db::LOCK_WAIT.as_millis() == 1500);
 
 /// Number, name, and the text for each database.
 const ALL: [(i64, &str, &str, &str); 1] = [(
@@ -20,14 +15,10 @@ const ALL: [(i64, &str, &str, &str); 1] = [(
 
 /// sqlx takes no lock around SQLite migrations. Inside one immediate transaction its own ones become
 /// savepoints: a second process that starts at the same moment waits, and then finds all done.
-pub(super) async fn run_on_sqlite(pool: &SqlitePool) -> Result<()> {
-    let mut connection = pool.acquire().await?;
-    sqlx::query(PATIENCE).execute(&mut *connection).await?;
-    let mut tx = sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
+pub(super) async fn run_on_sqlite(connection: &mut SqliteConnection) -> Result<()> {
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
     migrator(|sqlite, _| sqlite).run(&mut *tx).await?;
-    tx.commit().await?;
-    sqlx::query(ORDINARY).execute(&mut *connection).await?;
-    Ok(())
+    Ok(tx.commit().await?)
 }
 
 /// On PostgreSQL sqlx takes an advisory lock of its own.
