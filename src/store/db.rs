@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Postgres, Sqlite, Transaction};
+use sqlx::{ConnectOptions, Connection, Postgres, Sqlite, Transaction};
 
 use super::{Error, Result, migrations};
 
@@ -22,7 +22,10 @@ pub const DEADLINE: Duration = Duration::from_secs(2);
 
 /// How long SQLite waits for a lock. It must give up before the deadline does: a write that is still
 /// waiting when its caller has been told that it failed may be done after all.
-pub(super) const LOCK_WAIT: Duration = Duration::from_millis(1_500);
+const LOCK_WAIT: Duration = Duration::from_millis(1_500);
+
+/// How long a start waits for another process that is just setting up the same file.
+const START_WAIT: Duration = Duration::from_secs(60);
 
 /// Readers of one process. More than this wait for each other on two cores anyway.
 const READERS: u32 = 8;
@@ -156,7 +159,10 @@ impl Pools {
             .foreign_keys(true)
             .busy_timeout(LOCK_WAIT)
             .disable_statement_logging();
-        migrations::run_on_sqlite(options.clone()).await?;
+        // Apart from the pools, whose connections must not wait that long, and open until they are: with
+        // its last connection SQLite would take its log away, under whoever comes in at that moment.
+        let mut start = options.clone().busy_timeout(START_WAIT).connect().await?;
+        migrations::run_on_sqlite(&mut start).await?;
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(DEADLINE)
@@ -167,6 +173,7 @@ impl Pools {
             .acquire_timeout(DEADLINE)
             .connect_with(options.create_if_missing(false).pragma("query_only", "on"))
             .await?;
+        start.close().await?;
         Ok(Self {
             read: Either::Sqlite(read),
             write: Either::Sqlite(write),

@@ -1,15 +1,9 @@
 //! The schema's history. A migration is never edited once it has been released; a new one follows.
 
-use std::time::Duration;
-
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgPool, SqlSafeStr};
+use sqlx::{Connection, PgPool, SqlSafeStr, SqliteConnection};
 
 use super::Result;
-
-/// Waiting for another process to migrate may take longer than an ordinary call.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Number, name, and the text for each database.
 const ALL: [(i64, &str, &str, &str); 1] = [(
@@ -21,12 +15,10 @@ const ALL: [(i64, &str, &str, &str); 1] = [(
 
 /// sqlx takes no lock around SQLite migrations. Inside one immediate transaction its own ones become
 /// savepoints: a second process that starts at the same moment waits, and then finds all done.
-pub(super) async fn run_on_sqlite(options: SqliteConnectOptions) -> Result<()> {
-    let mut connection = options.busy_timeout(PATIENCE).connect().await?;
+pub(super) async fn run_on_sqlite(connection: &mut SqliteConnection) -> Result<()> {
     let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
     migrator(|sqlite, _| sqlite).run(&mut *tx).await?;
-    tx.commit().await?;
-    Ok(connection.close().await?)
+    Ok(tx.commit().await?)
 }
 
 /// On PostgreSQL sqlx takes an advisory lock of its own.

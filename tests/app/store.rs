@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde_json::value::RawValue;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use tributary::item::{ConnectionId, IdentityId, Item, RunId, SignInId, WorkspaceId};
 use tributary::store::{
-    Approval, Cause, ConnectionState, Cost, Error, Identity, ListQuery, ListRow, Location, Mark,
-    NewConnection, NewPerson, PageCounts, Progress, RunState, SignIn, Store, Tx,
+    Approval, Cause, ConnectionState, Cost, DEADLINE, Error, Identity, ListQuery, ListRow,
+    Location, Mark, NewConnection, NewPerson, PageCounts, Progress, RunState, SignIn, Store, Tx,
 };
 
 use crate::support::database::{Database, column, execute, number, on_both_databases, schema};
@@ -961,6 +963,30 @@ async fn on_sqlite_a_second_writer_waits_and_then_counts_the_database_as_away() 
     holding.commit().await.expect("a commit");
     sign_in(&two, "h/hubspot/1").await;
     sign_in(&one, "h/hubspot/1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sqlite_file_that_another_process_is_setting_up_is_waited_for() {
+    let at = Database::sqlite();
+    let Location::Sqlite(path) = &at.location else {
+        unreachable!("made of SQLite above")
+    };
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .busy_timeout(DEADLINE);
+    let connect = async || options.connect().await.expect("a connection");
+    let (mut first, mut late) = (connect().await, connect().await);
+    let setting_up = first.begin_with("BEGIN EXCLUSIVE").await.expect("held");
+
+    let meanwhile = async {
+        // An ordinary call gives up on it, and who starts does not.
+        let refused = late.begin_with("BEGIN IMMEDIATE").await.map(drop);
+        assert!(refused.is_err(), "nothing was held");
+        setting_up.rollback().await.expect("given up");
+    };
+    let (opened, ()) = tokio::join!(Store::open(&at.location), meanwhile);
+    opened.unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
