@@ -11,7 +11,7 @@ use url::Url;
 
 use super::failure::{Failure, FailureKind};
 use super::pace::{Pace, Place};
-use super::{Answer, Client, Unreachable};
+use super::{Answer, Client, Unreachable, below};
 use crate::grants::{AccessToken, GrantError, Grants};
 use crate::item::ConnectionId;
 use crate::store::Cost;
@@ -118,7 +118,7 @@ impl Api {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<T, Failure> {
-        let mut url = self.base.join(path).expect("adapters name valid paths");
+        let mut url = below(&self.base, path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
@@ -128,7 +128,11 @@ impl Api {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            let pause = failure.wait.unwrap_or(PAUSE * 2u32.pow(attempt - 1));
+            // Never sooner than a growing pause, whatever the provider says: some say zero.
+            let pause = failure
+                .wait
+                .unwrap_or_default()
+                .max(PAUSE * 2u32.pow(attempt - 1));
             let Patience {
                 attempts,
                 longest_wait,

@@ -2,7 +2,24 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use http::HeaderMap;
+
 use crate::item::clean_name;
+
+/// What a `Retry-After` header asks: seconds, with or without a fraction, or a date.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let asked = headers
+        .get(http::header::RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim();
+    if let Ok(seconds) = asked.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds.ceil()).ok();
+    }
+    let until = DateTime::parse_from_rfc2822(asked).ok()?.to_utc();
+    Some((until - Utc::now()).to_std().unwrap_or_default())
+}
 
 /// The kind of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +34,8 @@ pub enum FailureKind {
     Limited,
     /// Trying again may help: a fault at the provider or on the way.
     Passing,
+    /// The provider's pages lead in circles or nowhere.
+    Endless,
     /// The provider refused the request itself; trying again does not help.
     Refused,
     /// There is no approval left to call with.
@@ -54,5 +73,26 @@ impl Failure {
     /// Whether the same call may succeed later.
     pub fn is_passing(&self) -> bool {
         matches!(self.kind, FailureKind::Limited | FailureKind::Passing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_read_in_seconds_in_fractions_and_as_a_date() {
+        let asked = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(http::header::RETRY_AFTER, text.parse().unwrap());
+            retry_after(&headers)
+        };
+        assert_eq!(asked("3"), Some(Duration::from_secs(3)));
+        assert_eq!(asked("0.2"), Some(Duration::from_secs(1)));
+        assert_eq!(asked("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        let later = (Utc::now() + Duration::from_secs(100)).to_rfc2822();
+        assert!(asked(&later).is_some_and(|wait| wait > Duration::from_secs(90)));
+        assert_eq!(asked("soon"), None);
+        assert_eq!(asked("-5"), None);
     }
 }

@@ -18,7 +18,7 @@ use http::{HeaderMap, StatusCode};
 use url::{Origin, Url};
 
 pub use api::{Api, Bearer, Meter, Patience};
-pub use failure::{Failure, FailureKind};
+pub use failure::{Failure, FailureKind, retry_after};
 pub use oauth::{
     ClientAuth, Credentials, Endpoints, OAuthClient, TokenAnswer, TokenError, TokenErrorBody,
     new_verifier,
@@ -100,6 +100,13 @@ impl Client {
             body: body.freeze(),
         })
     }
+}
+
+/// The address of `path` on a provider's host, which may stand below a path of its own.
+pub fn below(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+    url
 }
 
 /// The cause in words, without the address: that may carry what nobody should read.

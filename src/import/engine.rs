@@ -20,7 +20,7 @@ const RENEW: Duration = Duration::from_secs(5);
 /// How often runs are looked for that another process has left behind.
 const LOOK: Duration = Duration::from_secs(5);
 /// Runs that this process drives at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 256;
 /// How long a stop waits for pages that are being stored.
 const STOP: Duration = Duration::from_secs(20);
 

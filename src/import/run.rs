@@ -97,18 +97,21 @@ impl Course<'_> {
             "import begins"
         );
         let mut failure = None;
-        let mut fetched = begun.iter().map(|stream| stream.fetched).sum();
+        let mut read = Read {
+            fetched: begun.iter().map(|stream| stream.fetched).sum(),
+            skipped: begun.iter().map(|stream| stream.skipped).sum(),
+        };
         for stream in streams {
             let Some(progress) = begun.iter().find(|progress| progress.name == stream.name) else {
                 continue;
             };
-            match self.read(stream, progress, &mut fetched).await? {
+            match self.read(stream, progress, &mut read).await? {
                 End::Reached => {}
                 End::Halted => return Ok(()),
                 End::Failed(failed) => failure = Some(failed),
             }
         }
-        self.finish(failure, fetched).await
+        self.finish(failure, read).await
     }
 
     /// Reads a stream to its end. While a page is stored, the next one is on its way.
@@ -116,12 +119,13 @@ impl Course<'_> {
         &self,
         stream: &Stream,
         progress: &StreamProgress,
-        fetched: &mut i64,
+        read: &mut Read,
     ) -> store::Result<End> {
         if progress.done {
             return Ok(End::Reached);
         }
         let mut at = progress.cursor.clone();
+        let mut path = Path::from(at.clone());
         let mut coming = self.page(stream, at.as_deref()).await;
         loop {
             let page = match coming {
@@ -139,14 +143,16 @@ impl Course<'_> {
                     return Ok(End::Failed(failure));
                 }
             };
-            *fetched += page.items.len() as i64;
+            read.fetched += page.items.len() as i64;
+            read.skipped += page.skipped as i64;
             let Some(next) = page.next.clone() else {
                 self.store(stream, at.as_deref(), None, page).await?;
                 return Ok(End::Reached);
             };
-            if Some(&next) == at.as_ref() {
-                let said = "it gave the same page twice";
-                return Ok(End::Failed(Failure::new(FailureKind::Refused, said)));
+            if path.leads_nowhere(&next, page.items.is_empty()) {
+                self.store(stream, at.as_deref(), Some(&next), page).await?;
+                let said = "its pages lead in circles";
+                return Ok(End::Failed(Failure::new(FailureKind::Endless, said)));
             }
             let following = async { Ok(self.page(stream, Some(&next)).await) };
             let stored = self.store(stream, at.as_deref(), Some(&next), page);
@@ -165,11 +171,12 @@ impl Course<'_> {
         };
         let version = &self.provider.api_version;
         let adapter = self.provider.provider;
-        tokio::select! {
+        let page = tokio::select! {
             biased;
-            () = self.halt.cancelled() => None,
-            page = adapter.page(&self.api, &account, stream, cursor, version) => Some(page),
-        }
+            () = self.halt.cancelled() => return None,
+            page = adapter.page(&self.api, &account, stream, cursor, version) => page,
+        };
+        Some(page.map(without_the_unstorable))
     }
 
     /// Stores a page and moves the cursor behind it, in one transaction.
@@ -178,11 +185,8 @@ impl Course<'_> {
         stream: &Stream,
         from: Option<&str>,
         to: Option<&str>,
-        mut page: Page,
+        page: Page,
     ) -> store::Result<()> {
-        let read = page.items.len();
-        page.items.retain(is_storable);
-        let skipped = page.skipped + read - page.items.len();
         let cost = self.api.meter().take();
         let mut tx = self.parts.store.begin().await?;
         let counts = tx
@@ -195,27 +199,34 @@ impl Course<'_> {
             to: to.or(from),
             done: to.is_none(),
             counts,
-            skipped: skipped as i64,
+            skipped: page.skipped as i64,
             cost,
         })
         .await?;
         tx.commit().await
     }
 
-    async fn finish(&self, failure: Option<Failure>, fetched: i64) -> store::Result<()> {
+    async fn finish(&self, failure: Option<Failure>, read: Read) -> store::Result<()> {
         let store = &self.parts.store;
-        let Some(failure) = failure else {
-            tracing::info!(import.run = self.run.0, "import done");
-            return store.finish_run(self.run, RunState::Done, None).await;
+        let name = self.provider.description().name;
+        let (code, words) = match &failure {
+            Some(failure) => {
+                tracing::warn!(
+                    import.run = self.run.0,
+                    failure.kind = ?failure.kind,
+                    failure.said,
+                    "import ended early"
+                );
+                in_words(failure, name)
+            }
+            // To leave something out and call it all would be the one lie that matters.
+            None if read.skipped > 0 => left_out(read.skipped, name),
+            None => {
+                tracing::info!(import.run = self.run.0, "import done");
+                return store.finish_run(self.run, RunState::Done, None).await;
+            }
         };
-        tracing::warn!(
-            import.run = self.run.0,
-            failure.kind = ?failure.kind,
-            failure.said,
-            "import ended early"
-        );
-        let (code, words) = in_words(&failure, self.provider.description().name);
-        let state = if fetched > 0 {
+        let state = if read.fetched > 0 {
             RunState::Partial
         } else {
             RunState::Failed
@@ -226,15 +237,81 @@ impl Course<'_> {
     }
 }
 
+/// What a run has read, in this process and before.
+struct Read {
+    fetched: i64,
+    skipped: i64,
+}
+
+/// Empty pages in a row after which a listing is taken for endless.
+const EMPTY: u32 = 100;
+
+/// Notices when a provider's cursors come round again, without keeping them all: the cursor met at
+/// each power of two is remembered, and a circle must come back to it (Brent's algorithm).
+struct Path {
+    mark: Option<String>,
+    steps: u64,
+    turn: u64,
+    empty: u32,
+}
+
+impl Path {
+    fn from(mark: Option<String>) -> Self {
+        Self {
+            mark,
+            steps: 0,
+            turn: 1,
+            empty: 0,
+        }
+    }
+
+    /// Whether following the page that led to `next` will not end.
+    fn leads_nowhere(&mut self, next: &str, was_empty: bool) -> bool {
+        if self.mark.as_deref() == Some(next) {
+            return true;
+        }
+        self.steps += 1;
+        if self.steps == self.turn {
+            (self.mark, self.steps, self.turn) = (Some(next.to_owned()), 0, self.turn * 2);
+        }
+        self.empty = if was_empty { self.empty + 1 } else { 0 };
+        self.empty >= EMPTY
+    }
+}
+
+fn without_the_unstorable(mut page: Page) -> Page {
+    let read = page.items.len();
+    page.items.retain(is_storable);
+    page.skipped += read - page.items.len();
+    page
+}
+
+/// The longest id and address kept; PostgreSQL refuses to index more.
+const LONGEST_ID: usize = 255;
+const LONGEST_URL: usize = 4_000;
+
 /// An id or an address with control characters is no id and no address; PostgreSQL would refuse it.
 fn is_storable(item: &Item) -> bool {
-    let texts = [
-        Some(item.id.as_str()),
-        Some(&item.container),
-        item.url.as_deref(),
-    ];
-    let clean = |text: &str| !text.chars().any(char::is_control);
-    !item.id.is_empty() && texts.into_iter().flatten().all(clean)
+    let fits = |text: &str, longest| text.len() <= longest && !text.chars().any(char::is_control);
+    let url = item.url.as_deref().unwrap_or_default();
+    !item.id.is_empty()
+        && fits(&item.id, LONGEST_ID)
+        && fits(&item.container, LONGEST_ID)
+        && fits(url, LONGEST_URL)
+}
+
+fn left_out(skipped: i64, name: &str) -> (&'static str, String) {
+    let (records, were) = if skipped == 1 {
+        ("record", "was")
+    } else {
+        ("records", "were")
+    };
+    let words = format!(
+        "{skipped} {records} could not be understood and {were} left out; all others are here. It is \
+         our fault, not yours: tell whoever runs this Tributary, whose log says which of {name}’s \
+         records it is about."
+    );
+    ("left_out", words)
 }
 
 /// A code for programs, and what happened, what was kept and what to do, for people.
@@ -257,14 +334,17 @@ fn in_words(failure: &Failure, name: &str) -> (&'static str, String) {
         ),
         FailureKind::Limited => (
             "limited",
-            format!(
-                "{name} asked us to wait longer than an import can. {kept} Import again later."
-            ),
+            format!("{name} takes no more requests for now: “{said}”. {kept} Import again later."),
         ),
         FailureKind::Passing => (
             "unreachable",
+            format!("{name} could not be read: {said}. {kept} Import again later."),
+        ),
+        FailureKind::Endless => (
+            "endless",
             format!(
-                "{name} could not be read: {said}. We tried several times. {kept} Import again later."
+                "{name} gave the same pages over and over, so we stopped. {kept} Import again; if it \
+                 stays so, tell whoever runs this Tributary."
             ),
         ),
         FailureKind::NotFound | FailureKind::Refused | FailureKind::StoreAway => (
@@ -274,5 +354,37 @@ fn in_words(failure: &Failure, name: &str) -> (&'static str, String) {
                  whoever runs this Tributary."
             ),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nowhere_after(cursors: impl Iterator<Item = u32>, empty: bool) -> Option<usize> {
+        let mut path = Path::from(None);
+        let next = cursors.map(|cursor| cursor.to_string());
+        next.enumerate()
+            .find(|(_, next)| path.leads_nowhere(next, empty))
+            .map(|(at, _)| at)
+    }
+
+    #[test]
+    fn cursors_that_come_round_are_noticed_whatever_the_circle() {
+        for (lead, circle) in [(0, 1), (0, 2), (3, 7), (100, 1), (17, 250)] {
+            let cursors = (0..lead).chain((lead..lead + circle).cycle().take(10_000));
+            let noticed = nowhere_after(cursors, false).expect("a circle is noticed");
+            assert!(
+                noticed <= 4 * (lead + circle) as usize + 4,
+                "{lead} and {circle}: {noticed}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_way_that_ends_is_no_circle_and_some_empty_pages_are_none() {
+        assert_eq!(nowhere_after(0..100_000, false), None);
+        assert_eq!(nowhere_after(0..90, true), None);
+        assert!(nowhere_after(0..1_000, true).is_some());
     }
 }

@@ -2,6 +2,7 @@
 //! connection with a queued import.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::client::{
     Bearer, Client, Failure, FailureKind, OAuthClient, Patience, TokenAnswer, TokenError,
@@ -41,6 +42,9 @@ pub enum Refusal {
     Store(#[from] store::Error),
 }
 
+/// How long a browser waits at most to learn whose account it is.
+const IDENTIFY: Duration = Duration::from_secs(30);
+
 /// What an approval works with.
 pub struct Desk<'a> {
     pub store: &'a Store,
@@ -59,19 +63,12 @@ pub async fn approve(
     signer: Signer,
     allowed: impl Fn(&Identity) -> bool,
 ) -> Result<Approved, Refusal> {
-    let token = desk
-        .oauth
-        .exchange(code, pending.verifier.as_ref())
-        .await
-        .map_err(refused)?;
-    let approved = desk.settle(&token, signer, allowed).await;
-    if let Err(Refusal::NotAllowed | Refusal::Nobody) = approved
-        && !desk.oauth.revoke(&token.tokens).await
-    {
-        tracing::warn!(
-            provider = desk.provider.slug(),
-            "what was issued could not be revoked"
-        );
+    let verifier = pending.verifier.as_ref();
+    let token = desk.oauth.exchange(code, verifier).await.map_err(refused)?;
+    let whose = desk.identify(&token).await?;
+    let approved = desk.settle(&whose, &token, signer, allowed).await;
+    if approved.is_err() {
+        desk.discard(&whose, &token).await;
     }
     approved
 }
@@ -79,15 +76,13 @@ pub async fn approve(
 impl Desk<'_> {
     async fn settle(
         &self,
+        whose: &providers::Identity,
         token: &TokenAnswer,
         signer: Signer,
         allowed: impl Fn(&Identity) -> bool,
     ) -> Result<Approved, Refusal> {
-        let whose = self.identify(token).await?;
-        let identity = whose
-            .person
-            .as_ref()
-            .map(|person| self.identity(&whose, person));
+        let person = whose.person.as_ref();
+        let identity = person.map(|person| self.identity(whose, person));
         match (&identity, signer) {
             (Some(identity), Signer::Visitor) if !allowed(identity) => {
                 return Err(Refusal::NotAllowed);
@@ -95,10 +90,10 @@ impl Desk<'_> {
             (None, Signer::Visitor) => return Err(Refusal::Nobody),
             _ => {}
         }
-        let approved = match self.write(&whose, identity.as_ref(), token, signer).await {
+        let approved = match self.write(whose, identity.as_ref(), token, signer).await {
             // Two first sign-ins of one person at once: the second finds the person of the first.
             Err(Refusal::Store(store::Error::Overtaken)) => {
-                self.write(&whose, identity.as_ref(), token, signer).await?
+                self.write(whose, identity.as_ref(), token, signer).await?
             }
             written => written?,
         };
@@ -113,6 +108,20 @@ impl Desk<'_> {
         Ok(approved)
     }
 
+    /// Revokes what was issued and will not be kept, where that ends nothing that is in use: some
+    /// providers end all grants of an account with one.
+    async fn discard(&self, whose: &providers::Identity, token: &TokenAnswer) {
+        let it = self.provider.description();
+        let in_use = self
+            .store
+            .is_account_in_use(it.slug, &whose.account_key)
+            .await;
+        let harmless = it.revokes_one_grant || in_use.is_ok_and(|in_use| !in_use);
+        if !harmless || !self.oauth.revoke(&token.tokens).await {
+            tracing::warn!(provider = it.slug, "what was issued was not revoked");
+        }
+    }
+
     async fn identify(&self, token: &TokenAnswer) -> Result<providers::Identity, Refusal> {
         let bearer = Bearer::Fresh(token.tokens.access.clone());
         let api = self
@@ -120,8 +129,11 @@ impl Desk<'_> {
             .api(self.client, bearer)
             .patient(Patience::PERSON);
         let (adapter, version) = (self.provider.provider, &self.provider.api_version);
-        let whose = adapter.identify(&api, self.oauth, token, version).await;
-        whose.map_err(|failure| unidentified(&failure))
+        let whose = adapter.identify(&api, self.oauth, token, version);
+        match tokio::time::timeout(IDENTIFY, whose).await {
+            Ok(whose) => whose.map_err(|failure| unidentified(&failure)),
+            Err(_) => Err(Refusal::OutOfReach("no answer in time".into())),
+        }
     }
 
     fn identity(&self, whose: &providers::Identity, person: &providers::Person) -> Identity {

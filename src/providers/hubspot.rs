@@ -1,6 +1,5 @@
 //! HubSpot: contacts, by the dated CRM API.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +10,8 @@ use serde_json::value::RawValue;
 
 use super::{Account, Description, Identity, Page, Person, Provider, Stream, is_invalid_grant};
 use crate::client::{
-    Answer, Api, Budget, ClientAuth, Failure, FailureKind, OAuthClient, TokenAnswer, TokenErrorBody,
+    Answer, Api, Budget, ClientAuth, Failure, FailureKind, OAuthClient, TokenAnswer,
+    TokenErrorBody, retry_after,
 };
 use crate::item::{Item, clean_name};
 
@@ -76,8 +76,8 @@ impl Provider for HubSpot {
         let answered = Whose::from_token(token);
         // Introspection says more, the person's address among it; the token's answer will do where
         // there is none. A passing fault is not taken for "says nothing".
-        let asked = match oauth.introspect::<Whose>(&token.tokens.access).await {
-            Ok(whose) => whose.unwrap_or_default(),
+        let asked = match oauth.introspect::<Value>(&token.tokens.access).await {
+            Ok(whose) => whose.as_ref().map(Whose::read).unwrap_or_default(),
             Err(failure) if failure.is_passing() => return Err(failure),
             Err(failure) => {
                 tracing::warn!(failure.said, "HubSpot's introspection gave nothing");
@@ -85,15 +85,14 @@ impl Provider for HubSpot {
             }
         };
         let path = format!("/account-info/{version}/details");
-        let details = match api.get::<Details>(&path, &[]).await {
-            Ok(details) => details,
+        let details = match api.get::<Value>(&path, &[]).await {
+            Ok(details) => Details::read(&details),
+            Err(failure) if failure.kind == FailureKind::Unauthorized => return Err(failure),
             // Without its details an account can still be read; only its links are missing.
-            Err(failure)
-                if matches!(failure.kind, FailureKind::Forbidden | FailureKind::NotFound) =>
-            {
+            Err(failure) => {
+                tracing::warn!(failure.said, "HubSpot's account details gave nothing");
                 Details::default()
             }
-            Err(failure) => return Err(failure),
         };
         identity(answered, asked, details)
     }
@@ -140,15 +139,13 @@ fn ends_grant(answer: &Answer) -> bool {
 }
 
 fn identity(answered: Whose, asked: Whose, details: Details) -> Result<Identity, Failure> {
-    let hub = details.portal_id.or(asked.hub_id).or(answered.hub_id);
-    let Some(hub) = hub else {
+    let Some(hub) = details.portal_id.or(asked.hub_id).or(answered.hub_id) else {
         return Err(Failure::new(
             FailureKind::Refused,
             "the answer names no account",
         ));
     };
-    let hub = hub.to_string();
-    let email = asked.user.filter(|user| !user.is_empty());
+    let email = asked.user.as_deref().and_then(clean_name);
     let person = asked.user_id.or(answered.user_id).map(|user| Person {
         id: format!("{hub}:{user}"),
         name: email
@@ -160,47 +157,61 @@ fn identity(answered: Whose, asked: Whose, details: Details) -> Result<Identity,
     let scopes = [asked.scopes, answered.scopes]
         .into_iter()
         .find(|scopes| !scopes.is_empty());
+    let notes = Notes {
+        ui_domain: details.ui_domain,
+    };
     Ok(Identity {
         account_key: hub.clone(),
         account_name: name.unwrap_or_else(|| format!("HubSpot account {hub}")),
         account_id: hub,
         person,
         scopes: scopes.unwrap_or_default(),
-        notes: serde_json::to_string(&Notes {
-            ui_domain: details.ui_domain,
-        })
-        .expect("a string is JSON"),
+        notes: serde_json::to_string(&notes).expect("a string is JSON"),
     })
 }
 
-fn contact(raw: Box<RawValue>, portal: &str, notes: &Notes) -> Result<Item, serde_json::Error> {
-    let record: Record = serde_json::from_str(raw.get())?;
-    let id = record.id.to_string();
+/// Only an id makes a record; every other field may be missing, or of a kind nobody expects.
+fn contact(raw: Box<RawValue>, portal: &str, notes: &Notes) -> Result<Item, NotARecord> {
+    let record: Value = serde_json::from_str(raw.get())?;
+    let id = id(&record["id"]).ok_or(NotARecord::NoId)?;
+    let url = record["url"].as_str().map(str::to_owned);
     Ok(Item {
         container: String::new(),
         kind: CONTACTS.kind,
-        name: contact_name(&record.properties).unwrap_or_else(|| format!("Contact {id}")),
-        created: record.created_at.as_deref().and_then(time),
-        modified: record.updated_at.as_deref().and_then(time),
-        url: record.url.or_else(|| notes.record_url(portal, "0-1", &id)),
+        name: contact_name(&record["properties"]).unwrap_or_else(|| format!("Contact {id}")),
+        created: record["createdAt"].as_str().and_then(time),
+        modified: record["updatedAt"].as_str().and_then(time),
+        url: url.or_else(|| notes.record_url(portal, "0-1", &id)),
         id,
         raw,
     })
 }
 
+#[derive(Debug, thiserror::Error)]
+enum NotARecord {
+    #[error(transparent)]
+    Unreadable(#[from] serde_json::Error),
+    #[error("it has no id")]
+    NoId,
+}
+
 /// HubSpot asks a new contact for one of first name, last name and e-mail address; an import may
 /// leave out all three.
-fn contact_name(properties: &HashMap<String, Value>) -> Option<String> {
-    let property = |name: &str| {
-        properties
-            .get(name)
-            .and_then(Value::as_str)
-            .and_then(clean_name)
-    };
+fn contact_name(properties: &Value) -> Option<String> {
+    let property = |name: &str| properties[name].as_str().and_then(clean_name);
     let full = [property("firstname"), property("lastname")];
     let full = full.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let others = ["email", "phone", "mobilephone", "company"];
     clean_name(&full).or_else(|| others.into_iter().find_map(property))
+}
+
+/// An id, which HubSpot writes as a number or as a string.
+fn id(value: &Value) -> Option<String> {
+    match value {
+        Value::Number(number) => number.as_u64().map(|number| number.to_string()),
+        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+        _ => None,
+    }
 }
 
 /// With or without a fraction, with `Z` or with an offset.
@@ -226,37 +237,37 @@ impl Notes {
     }
 }
 
-/// An id, which HubSpot writes as a number or as a string.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Id {
-    Number(u64),
-    Text(String),
-}
-
-impl std::fmt::Display for Id {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Number(number) => number.fmt(f),
-            Self::Text(text) => text.fmt(f),
-        }
-    }
-}
-
-/// Whose a token is: in the token endpoint's answer and, more of it, in introspection.
-#[derive(Default, Deserialize)]
+/// Whose a token is: in the token endpoint's answer and, more of it, in introspection. Each field is
+/// read by itself, so that one odd field hides no other.
+#[derive(Default)]
 struct Whose {
-    hub_id: Option<Id>,
-    user_id: Option<Id>,
+    hub_id: Option<String>,
+    user_id: Option<String>,
     user: Option<String>,
-    #[serde(default)]
     scopes: Vec<String>,
 }
 
 impl Whose {
+    fn read(answer: &Value) -> Self {
+        let scopes = match &answer["scopes"] {
+            Value::Array(scopes) => scopes
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
+            Value::String(scopes) => scopes.split_whitespace().map(str::to_owned).collect(),
+            _ => Vec::new(),
+        };
+        Self {
+            hub_id: id(&answer["hub_id"]),
+            user_id: id(&answer["user_id"]),
+            user: answer["user"].as_str().map(str::to_owned),
+            scopes,
+        }
+    }
+
     fn from_token(token: &TokenAnswer) -> Self {
-        let extra = Value::Object(token.extra.clone());
-        let mut whose: Self = serde_json::from_value(extra).unwrap_or_default();
+        let mut whose = Self::read(&Value::Object(token.extra.clone()));
         if whose.scopes.is_empty() {
             whose.scopes = token.scopes.clone();
         }
@@ -264,12 +275,21 @@ impl Whose {
     }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default)]
 struct Details {
-    portal_id: Option<Id>,
+    portal_id: Option<String>,
     portal_name: Option<String>,
     ui_domain: Option<String>,
+}
+
+impl Details {
+    fn read(answer: &Value) -> Self {
+        Self {
+            portal_id: id(&answer["portalId"]),
+            portal_name: answer["portalName"].as_str().map(str::to_owned),
+            ui_domain: answer["uiDomain"].as_str().map(str::to_owned),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -285,24 +305,13 @@ struct Paging {
 
 #[derive(Deserialize)]
 struct Next {
-    after: Option<Id>,
+    after: Option<Value>,
 }
 
 impl Paging {
     fn after(self) -> Option<String> {
-        self.next?.after.map(|after| after.to_string())
+        id(&self.next?.after?)
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Record {
-    id: Id,
-    #[serde(default)]
-    properties: HashMap<String, Value>,
-    created_at: Option<String>,
-    updated_at: Option<String>,
-    url: Option<String>,
 }
 
 /// Every field of HubSpot's error body is optional, and a proxy's answer has none.
@@ -316,10 +325,7 @@ fn read_failure(answer: &Answer) -> Failure {
     let said = body
         .message
         .unwrap_or_else(|| format!("status {}", answer.status.as_u16()));
-    let asked = answer.headers.get(http::header::RETRY_AFTER);
-    let asked = asked
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(Duration::from_secs);
+    let asked = retry_after(&answer.headers);
     let (kind, wait) = match answer.status.as_u16() {
         401 | 530 => (FailureKind::Unauthorized, None),
         403 => (FailureKind::Forbidden, None),
@@ -370,6 +376,24 @@ mod tests {
         );
         assert_eq!(named(json!({"company": "Ünal & Söhne"})), "Ünal & Söhne");
         assert_eq!(named(json!({})), "Contact 901552");
+    }
+
+    #[test]
+    fn an_odd_field_hides_neither_the_record_nor_the_person() {
+        let odd = item(
+            json!({"id": 7, "properties": null, "url": 5, "createdAt": {}, "updatedAt": false}),
+        );
+        assert_eq!((odd.id.as_str(), odd.name.as_str()), ("7", "Contact 7"));
+        assert!(odd.created.is_none() && odd.modified.is_none());
+        for id in [json!(null), json!(-1), json!(""), json!({})] {
+            let raw = serde_json::value::to_raw_value(&json!({"id": id})).unwrap();
+            assert!(contact(raw, "1", &Notes::default()).is_err(), "{id}");
+        }
+        let whose = Whose::read(&json!({"hub_id": "7", "user_id": 9, "user": {}, "scopes": null}));
+        assert_eq!(
+            (whose.hub_id.as_deref(), whose.user_id.as_deref()),
+            (Some("7"), Some("9"))
+        );
     }
 
     #[test]
@@ -503,7 +527,7 @@ mod tests {
     #[test]
     fn an_answer_that_names_no_person_connects_but_does_not_sign_in() {
         let whose = Whose {
-            hub_id: Some(Id::Number(7)),
+            hub_id: Some("7".into()),
             ..Whose::default()
         };
         let identity = identity(whose, Whose::default(), Details::default()).unwrap();

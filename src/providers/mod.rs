@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::client::{
     Answer, Api, Bearer, Budget, Client, ClientAuth, Credentials, Endpoints, Failure, OAuthClient,
-    TokenAnswer, TokenErrorBody,
+    TokenAnswer, TokenErrorBody, below,
 };
 use crate::item::Item;
 
@@ -184,10 +184,8 @@ impl Configured {
 
     pub fn endpoints(&self) -> Endpoints {
         let it = self.description();
-        let path = |base: &Url, path: &str| {
-            base.join(&path.replace("{version}", &self.api_version))
-                .expect("a description's paths are valid")
-        };
+        let path =
+            |base: &Url, path: &str| below(base, &path.replace("{version}", &self.api_version));
         Endpoints {
             authorize: path(&self.auth_url, it.authorize_path),
             token: path(&self.api_url, it.token_path),

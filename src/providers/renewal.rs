@@ -1,12 +1,10 @@
 //! Renewing grants at whatever provider they are from.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use secrecy::SecretString;
 
 use super::Providers;
-use crate::client::{Answer, Client, TokenError};
+use crate::client::{Client, TokenError, retry_after};
 use crate::grants::{RefreshFailure, Refresher, Tokens};
 
 /// Asks the providers of this installation for new tokens.
@@ -42,7 +40,7 @@ impl Refresher for Renewal {
                     }
                     TokenError::Refused(answer) => RefreshFailure::Passing {
                         said,
-                        wait: retry_after(&answer),
+                        wait: retry_after(&answer.headers),
                     },
                     TokenError::OutOfReach(_) => RefreshFailure::Passing { said, wait: None },
                 }
@@ -60,13 +58,4 @@ impl Refresher for Renewal {
             );
         }
     }
-}
-
-fn retry_after(answer: &Answer) -> Option<Duration> {
-    let seconds = answer
-        .headers
-        .get(http::header::RETRY_AFTER)?
-        .to_str()
-        .ok()?;
-    seconds.trim().parse().ok().map(Duration::from_secs)
 }

@@ -164,4 +164,12 @@ impl Store {
         })?;
         Ok(row.map(Connection::from))
     }
+
+    /// Whether any workspace has this account of the provider.
+    pub async fn is_account_in_use(&self, provider: &str, account_key: &str) -> Result<bool> {
+        let n: i64 = on!(self.pools.read, db => sqlx::query_scalar(
+            "SELECT COUNT(*) FROM connections WHERE provider = $1 AND account_key = $2")
+            .bind(provider).bind(account_key).fetch_one(db).await)?;
+        Ok(n > 0)
+    }
 }

@@ -5,15 +5,16 @@
 //! of copying each value and of losing what only one database has, such as `BEGIN IMMEDIATE`.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection, Postgres, Sqlite, Transaction};
+use sqlx::{ConnectOptions, Connection, Postgres, Sqlite, SqliteConnection, Transaction};
 
 use super::{Error, Result, migrations};
 
@@ -39,7 +40,48 @@ pub enum Either<S, P> {
 pub type Pool = Either<SqlitePool, PgPool>;
 
 /// A write transaction. Dropped without [`Tx::commit`], it is rolled back.
-pub struct Tx(pub(super) Either<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>);
+pub struct Tx(pub(super) Either<SqliteTx, Transaction<'static, Postgres>>);
+
+/// A transaction on SQLite's one writer. SQLite ends a transaction by itself when the disk is full or
+/// fails, and sqlx's own would then wait on that connection for an end that has been; so one that was
+/// not committed takes its connection with it, and the next begins on a new one.
+pub struct SqliteTx {
+    connection: PoolConnection<Sqlite>,
+    committed: bool,
+}
+
+impl SqliteTx {
+    async fn begin(pool: &SqlitePool) -> sqlx::Result<Self> {
+        let connection = pool.acquire().await?;
+        let mut tx = Self {
+            connection,
+            committed: false,
+        };
+        // A transaction that begins by reading could not be upgraded while another writes.
+        sqlx::query("BEGIN IMMEDIATE")
+            .execute(&mut *tx.connection)
+            .await?;
+        Ok(tx)
+    }
+
+    async fn commit(mut self) -> sqlx::Result<()> {
+        sqlx::query("COMMIT").execute(&mut *self.connection).await?;
+        self.committed = true;
+        Ok(())
+    }
+
+    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+}
+
+impl Drop for SqliteTx {
+    fn drop(&mut self) {
+        if !self.committed {
+            self.connection.close_on_drop();
+        }
+    }
+}
 
 /// Runs `$query`, an awaited expression over the executor `$db`, on the pool behind `$pool`.
 macro_rules! on {
@@ -60,7 +102,7 @@ macro_rules! within {
         $crate::store::db::deadline(async {
             match &mut $tx.0 {
                 $crate::store::db::Either::Sqlite(tx) => {
-                    let $db = &mut **tx;
+                    let $db = tx.connection();
                     $query
                 }
                 $crate::store::db::Either::Postgres(tx) => {
@@ -132,6 +174,16 @@ impl FromStr for Location {
     }
 }
 
+/// Makes the file before SQLite does, which would let everybody on the machine read it. What SQLite
+/// puts beside it takes its mode from it.
+fn create_for_owner(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
 /// One pool to read from and one to write through.
 ///
 /// SQLite has one writer at a time; with one connection for it, writers of this process queue here,
@@ -150,6 +202,7 @@ impl Pools {
     }
 
     async fn open_sqlite(path: &PathBuf) -> Result<Self> {
+        create_for_owner(path).map_err(sqlx::Error::Io)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -181,6 +234,8 @@ impl Pools {
     }
 
     async fn open_postgres(options: &PgConnectOptions) -> Result<Self> {
+        // Once without the pool, which would say of any trouble only that it waited in vain.
+        deadline(async { options.connect().await?.close().await }).await?;
         let pool = PgPoolOptions::new()
             .max_connections(READERS + 4)
             .acquire_timeout(DEADLINE)
@@ -196,8 +251,7 @@ impl Pools {
     pub async fn begin(&self) -> Result<Tx> {
         deadline(async {
             Ok(Tx(match &self.write {
-                // A transaction that begins by reading could not be upgraded while another writes.
-                Either::Sqlite(pool) => Either::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+                Either::Sqlite(pool) => Either::Sqlite(SqliteTx::begin(pool).await?),
                 Either::Postgres(pool) => Either::Postgres(pool.begin().await?),
             }))
         })

@@ -86,6 +86,8 @@ pub struct StreamProgress {
     pub added: i64,
     pub changed: i64,
     pub unchanged: i64,
+    /// Records that could not be understood.
+    pub skipped: i64,
     pub calls: i64,
 }
 
@@ -311,7 +313,7 @@ impl Store {
         }
         let rows: Vec<StreamRow> = on!(self.pools.read, db => {
             let mut sql = QueryBuilder::new(
-                r#"SELECT run_id, name, "cursor", done, fetched, added, changed, unchanged, calls
+                r#"SELECT run_id, name, "cursor", done, fetched, added, changed, unchanged, skipped, calls
                    FROM run_streams WHERE run_id IN ("#);
             let mut list = sql.separated(", ");
             runs.iter().for_each(|run| { list.push_bind(*run); });

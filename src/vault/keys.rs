@@ -137,7 +137,10 @@ pub enum KeyFileError {
 pub fn open_key_file(path: &Path, may_create: bool) -> Result<KeyRing, KeyFileError> {
     let failed = |error| KeyFileError::Io(path.to_owned(), error);
     match read(path) {
-        Ok(text) => KeyRing::parse(&text).map_err(|bad| KeyFileError::Bad(path.to_owned(), bad)),
+        Ok(text) => {
+            warn_of_readers(path);
+            KeyRing::parse(&text).map_err(|bad| KeyFileError::Bad(path.to_owned(), bad))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound && may_create => {
             match create(path) {
                 // Another process that starts at the same moment was first: its key counts.
@@ -151,6 +154,16 @@ pub fn open_key_file(path: &Path, may_create: bool) -> Result<KeyRing, KeyFileEr
             Err(KeyFileError::Missing(path.to_owned()))
         }
         Err(error) => Err(failed(error)),
+    }
+}
+
+/// A key that others on the machine can read protects nothing from them.
+fn warn_of_readers(path: &Path) {
+    #[cfg(unix)]
+    if let Ok(about) = std::fs::metadata(path)
+        && std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o077 != 0
+    {
+        tracing::warn!(file = %path.display(), "the key file can be read by others; chmod 600 mends that");
     }
 }
 

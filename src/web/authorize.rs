@@ -1,6 +1,7 @@
 //! `POST /integrations/{provider}/authorize`: sends the browser to the provider, the whole page.
 
 use actix_session::Session;
+use actix_web::http::header::HOST;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::errors::Result;
@@ -20,16 +21,22 @@ pub async fn authorize(
         let home = format!("{}{}", app.origin(), urls::home_connect(provider.slug()));
         return Ok(fragment::redirect(&req, &home));
     }
-    let browser = session.browser_or_new()?;
+    let known = session.browser();
+    let browser = known.clone().unwrap_or_default();
     let oauth = provider.oauth(&app.client);
     let url = oauth::begin(&app.ephemeral, &app.vault, &provider, &oauth, &browser).await?;
+    if known.is_none() {
+        session.keep_browser(&browser)?;
+    }
     Ok(fragment::redirect(&req, url.as_str()))
 }
 
 /// Whether the browser used another of this machine's names than our own address: the provider will
 /// send it to that one, and its cookie has to be there.
 fn is_elsewhere(req: &HttpRequest, app: &App) -> bool {
-    let asked = format!("http://{}", req.connection_info().host());
+    // The header itself: what a proxy says of it counts only from proxies that are trusted.
+    let host = req.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let asked = format!("http://{}", host.unwrap_or_default());
     url::Url::parse(&asked).is_ok_and(|asked| {
         let another = asked.host_str() != app.public_url.host_str();
         another && is_loopback(&asked) && is_loopback(&app.public_url)

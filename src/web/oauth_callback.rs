@@ -18,7 +18,6 @@ use crate::providers::Configured;
 use crate::store::Identity;
 
 /// What a provider may say on the way back. Providers add fields of their own; they are ignored.
-#[derive(Default)]
 struct CallbackQuery {
     state: Option<String>,
     code: Option<String>,
@@ -27,19 +26,20 @@ struct CallbackQuery {
 }
 
 impl CallbackQuery {
+    /// A field that is given twice counts as not given: the standard allows none to be.
     fn parse(query: &str) -> Self {
-        let mut it = Self::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let field = match &*name {
-                "state" => &mut it.state,
-                "code" => &mut it.code,
-                "error" => &mut it.error,
-                "error_description" => &mut it.error_description,
-                _ => continue,
-            };
-            *field = Some(value.into_owned()).filter(|value| !value.is_empty());
+        let given: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+        let once = |name: &str| {
+            let mut values = given.iter().filter(|(given, _)| given == name);
+            let value = values.next().map(|(_, value)| value.to_string());
+            value.filter(|value| !value.is_empty() && values.next().is_none())
+        };
+        Self {
+            state: once("state"),
+            code: once("code"),
+            error: once("error"),
+            error_description: once("error_description"),
         }
-        it
     }
 }
 

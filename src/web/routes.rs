@@ -2,9 +2,10 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::guard::{Any, Get, Guard, Head};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{
-    Data, FormConfig, PayloadConfig, ServiceConfig, get, post, resource, scope, to,
+    Data, FormConfig, PayloadConfig, ServiceConfig, post, resource, route, scope, to,
 };
 use actix_web::{Error, HttpResponse, Resource, Route};
 
@@ -47,32 +48,37 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
             .app_data(PayloadConfig::new(FORM))
             .app_data(FormConfig::default().limit(FORM))
             .app_data(app)
-            .route(urls::HEALTHZ, get().to(health::alive))
-            .route(urls::READYZ, get().to(health::ready))
-            .route(urls::ASSET, get().to(assets::asset_show))
+            .service(resource(urls::HEALTHZ).route(read().to(health::alive)))
+            .service(resource(urls::READYZ).route(read().to(health::ready)))
+            .service(resource(urls::ASSET).route(read().to(assets::asset_show)))
             .service(
                 scope("")
                     .wrap(sessions)
-                    .service(open(urls::HOME, get().to(home::home_show)))
+                    .service(open(urls::HOME, read().to(home::home_show)))
                     .service(open(urls::AUTHORIZE, post().to(authorize::authorize)))
                     .service(open(
                         urls::CALLBACK,
-                        get().to(oauth_callback::oauth_callback),
+                        read().to(oauth_callback::oauth_callback),
                     ))
                     .service(closed(urls::LOAD, post().to(load::load)))
                     .service(closed(
                         urls::PROVIDER_ITEMS,
-                        get().to(items::provider_items_list),
+                        read().to(items::provider_items_list),
                     ))
-                    .service(closed(urls::ITEMS, get().to(items::items_list)))
+                    .service(closed(urls::ITEMS, read().to(items::items_list)))
                     .service(closed(
                         urls::CONNECTION,
-                        get().to(connections::connection_show),
+                        read().to(connections::connection_show),
                     ))
                     .service(closed(urls::SIGN_OUT, post().to(sign_out::sign_out)))
                     .default_service(to(nothing).wrap(from_fn(guard::find_out))),
             );
     }
+}
+
+/// GET, and HEAD, which is GET without its body.
+fn read() -> Route {
+    route().guard(Any(Get()).or(Head()))
 }
 
 /// For anybody.

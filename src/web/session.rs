@@ -18,8 +18,8 @@ pub trait SessionOf {
     fn sign_in(&self) -> Option<SignInId>;
     fn browser(&self) -> Option<Browser>;
 
-    /// What this browser is known by, made on the first ask: visitors have no session before.
-    fn browser_or_new(&self) -> Result<Browser>;
+    /// Remembers what this browser is known by; visitors have no session before.
+    fn keep_browser(&self, browser: &Browser) -> Result<()>;
 
     /// Gives the session a new id, so that one fixed before is worth nothing, and a sign-in where
     /// there is a new one.
@@ -39,13 +39,8 @@ impl SessionOf for Session {
         self.get(BROWSER).ok().flatten().map(Browser::from_text)
     }
 
-    fn browser_or_new(&self) -> Result<Browser> {
-        if let Some(browser) = self.browser() {
-            return Ok(browser);
-        }
-        let browser = Browser::new();
-        self.insert(BROWSER, browser.expose()).map_err(broken)?;
-        Ok(browser)
+    fn keep_browser(&self, browser: &Browser) -> Result<()> {
+        self.insert(BROWSER, browser.expose()).map_err(broken)
     }
 
     fn renew_with(&self, sign_in: Option<SignInId>) -> Result<()> {
