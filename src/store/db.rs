@@ -7,16 +7,17 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection, Postgres, Sqlite, SqliteConnection, Transaction};
 
-use super::{Error, Result, migrations};
+use super::{Error, Result, is_locked, migrations};
 
 /// How long any call may take before the store counts as away.
 pub const DEADLINE: Duration = Duration::from_secs(2);
@@ -27,6 +28,7 @@ const LOCK_WAIT: Duration = Duration::from_millis(1_500);
 
 /// How long a start waits for another process that is just setting up the same file.
 const START_WAIT: Duration = Duration::from_secs(60);
+const START_PAUSE: Duration = Duration::from_millis(20);
 
 /// Readers of one process. More than this wait for each other on two cores anyway.
 const READERS: u32 = 8;
@@ -214,7 +216,7 @@ impl Pools {
             .disable_statement_logging();
         // Apart from the pools, whose connections must not wait that long, and open until they are: with
         // its last connection SQLite would take its log away, under whoever comes in at that moment.
-        let mut start = options.clone().busy_timeout(START_WAIT).connect().await?;
+        let mut start = start_sqlite(&options.clone().busy_timeout(START_WAIT)).await?;
         migrations::run_on_sqlite(&mut start).await?;
         let write = SqlitePoolOptions::new()
             .max_connections(1)
@@ -264,6 +266,20 @@ impl Pools {
                 Either::Sqlite(pool) => pool.close().await,
                 Either::Postgres(pool) => pool.close().await,
             }
+        }
+    }
+}
+
+/// The first connection of a process. While another is turning a fresh file's log on, SQLite says
+/// "locked" at once, whatever its busy time-out: it has read already and could not go back to waiting.
+async fn start_sqlite(options: &SqliteConnectOptions) -> Result<SqliteConnection> {
+    let start = Instant::now();
+    loop {
+        match options.connect().await {
+            Err(error) if is_locked(&error) && start.elapsed() < START_WAIT => {
+                tokio::time::sleep(START_PAUSE).await;
+            }
+            connected => return Ok(connected?),
         }
     }
 }

@@ -63,9 +63,17 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+const BUSY: u32 = 5;
+
+/// Whether another connection holds the SQLite file.
+fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|answer| answer.code());
+    code.and_then(|code| code.parse::<u32>().ok())
+        .is_some_and(|code| code & 0xff == BUSY)
+}
+
 /// PostgreSQL's SQLSTATEs have five characters; SQLite's codes are numbers, the kind in the low byte.
 fn means_away(code: &str) -> bool {
-    const BUSY: u32 = 5;
     const LOCKED: u32 = 6;
     const READ_ONLY: u32 = 8;
     const IO: u32 = 10;

@@ -965,28 +965,31 @@ async fn on_sqlite_a_second_writer_waits_and_then_counts_the_database_as_away() 
     sign_in(&one, "h/hubspot/1").await;
 }
 
+/// The two locks that a process which sets up a file goes through: SQLite reports the first at once,
+/// whatever patience a connection was given, for it comes in the middle of turning the log on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sqlite_file_that_another_process_is_setting_up_is_waited_for() {
-    let at = Database::sqlite();
-    let Location::Sqlite(path) = &at.location else {
-        unreachable!("made of SQLite above")
-    };
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .busy_timeout(DEADLINE);
-    let connect = async || options.connect().await.expect("a connection");
-    let (mut first, mut late) = (connect().await, connect().await);
-    let setting_up = first.begin_with("BEGIN EXCLUSIVE").await.expect("held");
-
-    let meanwhile = async {
-        // An ordinary call gives up on it, and who starts does not.
-        let refused = late.begin_with("BEGIN IMMEDIATE").await.map(drop);
-        assert!(refused.is_err(), "nothing was held");
-        setting_up.rollback().await.expect("given up");
-    };
-    let (opened, ()) = tokio::join!(Store::open(&at.location), meanwhile);
-    opened.unwrap_or_else(|error| panic!("{error}"));
+    for lock in ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"] {
+        let at = Database::sqlite();
+        let Location::Sqlite(path) = &at.location else {
+            unreachable!("made of SQLite above")
+        };
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .busy_timeout(DEADLINE);
+        let connect = async || options.connect().await.expect("a connection");
+        let (mut first, mut late) = (connect().await, connect().await);
+        let setting_up = first.begin_with(lock).await.expect("held");
+        let meanwhile = async {
+            // An ordinary call gives up on it, and who starts does not.
+            let refused = late.begin_with("BEGIN IMMEDIATE").await.map(drop);
+            assert!(refused.is_err(), "nothing was held");
+            setting_up.rollback().await.expect("given up");
+        };
+        let (opened, ()) = tokio::join!(Store::open(&at.location), meanwhile);
+        opened.unwrap_or_else(|error| panic!("{lock}: {error}"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
