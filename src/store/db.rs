@@ -15,7 +15,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection, Postgres, Sqlite, SqliteConnection, Transaction};
+use sqlx::{ConnectOptions, Connection, Postgres, Sqlite, Transaction};
 
 use super::{Error, Result, is_locked, migrations};
 
@@ -293,5 +293,47 @@ impl Tx {
             }
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_has_ended_by_itself_is_not_the_end_of_writing() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(folder.path().join("t.db"));
+        let pools = Pools::open(&location).await.unwrap();
+        let insert = "INSERT OR ROLLBACK INTO secrets (name, sealed) VALUES ('a', x'00')";
+        let mut tx = pools.begin().await.unwrap();
+        let first = within!(tx, db => sqlx::query(insert).execute(db).await.map(Done::rows));
+        assert!(first.is_ok());
+        // As on a full disk: the transaction is over, though nobody asked for its end.
+        let second = within!(tx, db => sqlx::query(insert).execute(db).await.map(Done::rows));
+        assert!(second.is_err());
+        drop(tx);
+        for _ in 0..3 {
+            let mut tx = pools.begin().await.unwrap();
+            within!(tx, db => sqlx::query("DELETE FROM secrets").execute(db).await.map(Done::rows))
+                .unwrap();
+            tx.commit().await.unwrap();
+        }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_database_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let pools = Pools::open(&Location::Sqlite(folder.path().join("t.db")))
+            .await
+            .unwrap();
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            let file = file.unwrap();
+            let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{:?}", file.file_name());
+        }
+        pools.close().await;
     }
 }

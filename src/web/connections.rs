@@ -182,7 +182,7 @@ fn headline(state: RunState, name: &str) -> String {
         RunState::Queued => format!("About to import from {name}"),
         RunState::Running => format!("Importing from {name}"),
         RunState::Done => "Import finished".into(),
-        RunState::Partial => "Import ended early".into(),
+        RunState::Partial => "Import incomplete".into(),
         RunState::Failed => "Import failed".into(),
     }
 }

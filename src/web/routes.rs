@@ -2,7 +2,7 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::guard::{Any, Get, Guard, Head};
+use actix_web::guard::{Any, Get, Head};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{
     Data, FormConfig, PayloadConfig, ServiceConfig, post, resource, route, scope, to,

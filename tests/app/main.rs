@@ -10,5 +10,6 @@ mod imports;
 mod pages;
 mod refresh;
 mod sign_in;
+mod stand_in;
 mod store;
 mod support;

@@ -235,3 +235,18 @@ async fn what_the_framework_refuses_is_a_page_too() {
     assert_eq!(seen.status, StatusCode::METHOD_NOT_ALLOWED);
     assert!(!seen.texts("h1").is_empty(), "{}", seen.body);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn head_is_get_without_its_body() {
+    let stores = Stores::embedded();
+    let (app, _sandbox) = App::with_sandbox(&stores).await;
+    let mut eve = Visitor::of(&app.url);
+    for path in ["/", "/healthz", "/readyz"] {
+        let seen = eve.send(Method::HEAD, path, &[], &[]).await;
+        assert_eq!(
+            (seen.status, seen.body.as_str()),
+            (StatusCode::OK, ""),
+            "{path}"
+        );
+    }
+}

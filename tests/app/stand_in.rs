@@ -1,0 +1,286 @@
+//! Another HubSpot than the sandbox: it keeps to what the documentation leaves open, and to what no
+//! documentation says.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use actix_web::dev::ServerHandle;
+use actix_web::web::{self, Data, Json, Query};
+use actix_web::{HttpRequest, HttpResponse, HttpServer};
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::support::app::{App, Start, Stores};
+use crate::support::visitor::{Seen, Visitor};
+
+/// How this HubSpot differs.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    /// Numbers for ids and cursors, a path below the host, odd fields.
+    Different,
+    /// A record without an id among good ones.
+    Nameless,
+    /// Its cursors come round again.
+    Circling,
+    /// It names no lifetime for its tokens.
+    Timeless,
+    /// It refuses the first access token in the middle of a read.
+    Refusing,
+    /// It allows contacts to nobody.
+    Closed,
+    /// It answers with two hundred and half a page, then whole.
+    Half,
+}
+
+struct Stand {
+    way: Way,
+    reads: AtomicU32,
+    refreshes: AtomicU32,
+}
+
+struct StandIn {
+    url: String,
+    stand: Arc<Stand>,
+    server: ServerHandle,
+}
+
+impl StandIn {
+    fn start(way: Way) -> Self {
+        let stand = Arc::new(Stand {
+            way,
+            reads: AtomicU32::new(0),
+            refreshes: AtomicU32::new(0),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!(
+            "http://{}/below/a/path",
+            listener.local_addr().expect("a port")
+        );
+        let data = Data::from(Arc::clone(&stand));
+        let server = HttpServer::new(move || {
+            actix_web::App::new().app_data(data.clone()).service(
+                web::scope("/below/a/path")
+                    .route("/oauth/authorize", web::get().to(authorize))
+                    .route("/oauth/2026-09/token", web::post().to(token))
+                    .route("/account-info/2026-09/details", web::get().to(details))
+                    .route(
+                        "/oauth/2026-09/token/introspect",
+                        web::post().to(introspect),
+                    )
+                    .route("/crm/objects/2026-09/contacts", web::get().to(contacts)),
+            )
+        })
+        .workers(1)
+        .disable_signals()
+        .listen(listener)
+        .expect("it listens")
+        .run();
+        let handle = server.handle();
+        tokio::spawn(server);
+        Self {
+            url,
+            stand,
+            server: handle,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Authorize {
+    redirect_uri: String,
+    state: String,
+}
+
+/// Approves at once, without asking anybody.
+async fn authorize(query: Query<Authorize>) -> HttpResponse {
+    let back = format!("{}?code=c1&state={}", query.redirect_uri, query.state);
+    HttpResponse::SeeOther()
+        .insert_header(("Location", back))
+        .finish()
+}
+
+async fn token(form: String, stand: Data<Stand>) -> Json<Value> {
+    let refreshed = form.contains("grant_type=refresh_token");
+    if refreshed {
+        stand.refreshes.fetch_add(1, Ordering::SeqCst);
+    }
+    let mut answer = json!({
+        "token_type": "Bearer ", "access_token": if refreshed { "second" } else { "first" },
+        "refresh_token": "r".repeat(512), "expires_in": 1800, "hub_id": "7", "user_id": 9,
+        "scopes": "oauth crm.objects.contacts.read", "unexpected": [{"deep": true}],
+    });
+    if stand.way == Way::Timeless {
+        answer
+            .as_object_mut()
+            .expect("an object")
+            .remove("expires_in");
+    }
+    Json(answer)
+}
+
+async fn introspect() -> HttpResponse {
+    HttpResponse::NotFound().body("<html>none here</html>")
+}
+
+async fn details() -> HttpResponse {
+    HttpResponse::Forbidden().json(json!({"category": "MISSING_SCOPES"}))
+}
+
+async fn contacts(req: HttpRequest, stand: Data<Stand>) -> HttpResponse {
+    let reads = stand.reads.fetch_add(1, Ordering::SeqCst);
+    let token = req
+        .headers()
+        .get("authorization")
+        .and_then(|value| value.to_str().ok());
+    let after: u64 = req
+        .query_string()
+        .split("after=")
+        .nth(1)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
+    let refused =
+        || HttpResponse::Unauthorized().json(json!({"category": "EXPIRED_AUTHENTICATION"}));
+    match stand.way {
+        Way::Refusing if after == 2 && token == Some("Bearer first") => return refused(),
+        Way::Closed => {
+            let context =
+                json!([{"context": {"requiredGranularScopes": ["crm.objects.contacts.read"]}}]);
+            return HttpResponse::Forbidden()
+                .json(json!({"message": "no rights", "errors": context}));
+        }
+        Way::Half if reads == 1 => return HttpResponse::Ok().body("{\"results\":[{\"id\":3"),
+        _ => {}
+    }
+    let next = match (stand.way, after) {
+        (Way::Circling, 2) => Some(1),
+        (_, 0..4) => Some(after + 1),
+        _ => None,
+    };
+    let first = after * 2 + 1;
+    let mut results: Vec<Value> = (first..first + 2).map(record).collect();
+    if stand.way == Way::Nameless && after == 3 {
+        results.push(json!({"properties": {"firstname": "Nobody"}}));
+    }
+    let mut page = json!({"results": results});
+    if let Some(next) = next {
+        page["paging"] = json!({"next": {"after": next}});
+    }
+    HttpResponse::Ok().json(page)
+}
+
+fn record(n: u64) -> Value {
+    json!({
+        "id": n, "properties": {"firstname": format!("Person {n}"), "lastname": null, "age": 41},
+        "createdAt": "2026-02-03T09:12:44+00:00", "updatedAt": if n == 1 { json!(null) } else { json!("2026-09-30T18:00:01Z") },
+        "url": if n == 2 { json!("javascript:alert(1)") } else { json!(null) }, "extra": {},
+    })
+}
+
+/// Connects to this HubSpot and waits for its import.
+async fn imported_from(way: Way) -> (Visitor, Seen, StandIn, App, Stores) {
+    let stores = Stores::embedded();
+    let hubspot = StandIn::start(way);
+    let app = Start::on(&stores).hubspot_at(&hubspot.url).go().await;
+    let mut ada = Visitor::of(&app.url);
+    let to = ada
+        .post("/integrations/hubspot/authorize", &[])
+        .await
+        .location()
+        .to_owned();
+    let back = ada.get(&to).await.location().to_owned();
+    let seen = ada.get(&back).await;
+    assert_eq!(seen.status, StatusCode::SEE_OTHER, "{}", seen.text());
+    let connection = seen.location().to_owned();
+    let page = ada.imported(&connection).await;
+    (ada, page, hubspot, app, stores)
+}
+
+async fn brings_ten(way: Way) -> StandIn {
+    let (mut ada, page, hubspot, app, _stores) = imported_from(way).await;
+    assert_eq!(
+        page.texts(".run h2"),
+        ["Import finished"],
+        "{}",
+        page.text()
+    );
+    let mut names = ada.all_names("/items").await;
+    names.sort();
+    let mut expected: Vec<String> = (1..=10).map(|n| format!("Person {n}")).collect();
+    expected.sort();
+    assert_eq!(names, expected);
+    app.stop().await;
+    hubspot
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_hubspot_with_other_forms_is_read_whole() {
+    brings_ten(Way::Different).await.server.stop(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_a_script_is_no_link() {
+    let (mut ada, _, _hubspot, _app, _stores) = imported_from(Way::Different).await;
+    let list = ada.get("/items").await;
+    assert!(!list.body.contains("javascript:"), "{}", list.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_without_a_lifetime_is_used_until_it_is_refused() {
+    let hubspot = brings_ten(Way::Timeless).await;
+    assert_eq!(hubspot.stand.refreshes.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_refused_in_the_middle_is_renewed_and_the_call_made_again() {
+    let hubspot = brings_ten(Way::Refusing).await;
+    assert_eq!(hubspot.stand.refreshes.load(Ordering::SeqCst), 1);
+    assert_eq!(
+        hubspot.stand.reads.load(Ordering::SeqCst),
+        6,
+        "five pages and one of them twice"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_cut_short_is_asked_for_again() {
+    let hubspot = brings_ten(Way::Half).await;
+    assert_eq!(hubspot.stand.reads.load(Ordering::SeqCst), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_left_something_out_says_so() {
+    let (mut ada, page, _hubspot, _app, _stores) = imported_from(Way::Nameless).await;
+    assert_eq!(page.texts(".run h2"), ["Import incomplete"]);
+    assert!(
+        page.text().contains("1 record could not be understood"),
+        "{}",
+        page.text()
+    );
+    assert_eq!(ada.all_names("/items").await.len(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_in_a_circle_end_the_import_and_are_named() {
+    let (_ada, page, hubspot, _app, _stores) = imported_from(Way::Circling).await;
+    assert_eq!(page.texts(".run h2"), ["Import incomplete"]);
+    assert!(page.text().contains("over and over"), "{}", page.text());
+    assert!(hubspot.stand.reads.load(Ordering::SeqCst) < 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_allows_nothing_is_told_in_words() {
+    let (_ada, page, hubspot, _app, _stores) = imported_from(Way::Closed).await;
+    assert_eq!(page.texts(".run h2"), ["Import failed"]);
+    assert!(
+        page.text().contains("does not let Tributary read this"),
+        "{}",
+        page.text()
+    );
+    assert_eq!(
+        hubspot.stand.reads.load(Ordering::SeqCst),
+        1,
+        "trying again would not help"
+    );
+}
