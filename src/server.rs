@@ -21,7 +21,7 @@ use crate::import::{Engine, EngineParts};
 use crate::providers::{Configured, Providers, Renewal};
 use crate::settings::{Keys, Settings};
 use crate::store::{self, Location, Store};
-use crate::vault::{self, KeyFileError, KeyRing, OpenError, Owner, Vault};
+use crate::vault::{self, KeyFileError, OpenError, Owner, Vault};
 use crate::web::{self, App};
 
 /// How long requests in flight may take to finish when we are told to stop.
@@ -75,18 +75,17 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 }
 
 /// What the settings say, opened.
-pub struct Stores {
-    pub store: Arc<Store>,
-    pub ephemeral: SharedEphemeral,
-    pub sessions: Sessions,
-    pub vault: Arc<Vault>,
+struct Stores {
+    store: Arc<Store>,
+    ephemeral: SharedEphemeral,
+    sessions: Sessions,
+    vault: Arc<Vault>,
 }
 
 impl Stores {
-    pub async fn open(settings: &Settings) -> Result<Self, StartError> {
-        let store = Arc::new(Store::open(&settings.database).await?);
-        let ring = keys(settings, &store).await?;
-        let vault = Arc::new(Vault::new(ring));
+    async fn open(settings: &Settings) -> Result<Self, StartError> {
+        let (store, vault) = open_database(settings).await?;
+        let store = Arc::new(store);
         let (ephemeral, sessions): (SharedEphemeral, Sessions) = match &settings.redis {
             Some(location) => {
                 let redis = reach_redis(location).await?;
@@ -102,9 +101,26 @@ impl Stores {
             store,
             ephemeral,
             sessions,
-            vault,
+            vault: Arc::new(vault),
         })
     }
+}
+
+/// The database, with keys that have been seen to open what is sealed in it.
+pub async fn open_database(settings: &Settings) -> Result<(Store, Vault), StartError> {
+    let store = Store::open(&settings.database).await?;
+    let ring = match &settings.keys {
+        Keys::Ring(ring) => ring.clone(),
+        Keys::File(path) => {
+            let may_create = !store.holds_sealed_rows().await?;
+            vault::open_key_file(path, may_create)?
+        }
+    };
+    let vault = Vault::new(ring);
+    if let Some(sealed) = store.secret(COOKIE_KEY).await? {
+        vault.open(&cookie_key_owner(), &sealed)?;
+    }
+    Ok((store, vault))
 }
 
 /// Redis, once it has answered.
@@ -114,39 +130,16 @@ pub async fn reach_redis(location: &RedisLocation) -> Result<RedisEphemeral, Sta
     Ok(redis)
 }
 
-async fn keys(settings: &Settings, store: &Store) -> Result<KeyRing, StartError> {
-    match &settings.keys {
-        Keys::Ring(ring) => Ok(ring.clone()),
-        Keys::File(path) => Ok(vault::open_key_file(
-            path,
-            !store.holds_sealed_rows().await?,
-        )?),
-    }
+fn cookie_key_owner() -> Owner {
+    Owner::new("secret", COOKIE_KEY)
 }
 
-/// The key of the session cookie: random, sealed, the same for every process. Opening it proves at the
-/// start that the sealing key is the right one.
-async fn cookie_key(stores: &Stores) -> Result<CookieKey, StartError> {
-    let owner = Owner::new("secret", COOKIE_KEY);
-    let sealed = match stores.store.secret(COOKIE_KEY).await? {
-        Some(sealed) => sealed,
-        None => {
-            let fresh = stores.vault.seal(&owner, vault::random::<64>().as_slice());
-            stores.store.secret_or_insert(COOKIE_KEY, &fresh).await?
-        }
-    };
-    let key = stores.vault.open(&owner, &sealed)?;
+/// The key of the session cookie: random, sealed, made once, the same for every process.
+async fn cookie_key(store: &Store, vault: &Vault) -> Result<CookieKey, StartError> {
+    let fresh = vault.seal(&cookie_key_owner(), vault::random::<64>().as_slice());
+    let sealed = store.secret_or_insert(COOKIE_KEY, &fresh).await?;
+    let key = vault.open(&cookie_key_owner(), &sealed)?;
     CookieKey::try_from(key.as_slice()).map_err(|_| StartError::Key(OpenError::Damaged))
-}
-
-/// Proves that the sealing keys open what is in the database, and changes nothing.
-pub async fn check_keys(stores: &Stores) -> Result<(), StartError> {
-    if let Some(sealed) = stores.store.secret(COOKIE_KEY).await? {
-        stores
-            .vault
-            .open(&Owner::new("secret", COOKIE_KEY), &sealed)?;
-    }
-    Ok(())
 }
 
 /// Where browsers reach us, where the host has not said so.
@@ -158,7 +151,7 @@ fn public_url(settings: &Settings, port: u16) -> Url {
 /// Opens the stores, starts the import engine, and answers on `listener`.
 pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running, StartError> {
     let stores = Stores::open(&settings).await?;
-    let cookie_key = cookie_key(&stores).await?;
+    let cookie_key = cookie_key(&stores.store, &stores.vault).await?;
     let port = listener.local_addr().map_err(StartError::Server)?.port();
     let public_url = public_url(&settings, port);
     let providers: Vec<Configured> = settings

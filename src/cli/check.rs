@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::{UNUSABLE, example_credentials, settings};
 use crate::client::{Client, Unreachable};
-use crate::server::{self, Stores};
+use crate::server;
 use crate::settings::{ProviderSettings, Settings, Variables};
 use crate::store::Location;
 
@@ -40,7 +40,8 @@ pub async fn run() -> ExitCode {
         .warnings
         .iter()
         .for_each(|warning| findings.look(&warning.to_string()));
-    stores(&settings, &mut findings).await;
+    database(&settings, &mut findings).await;
+    ephemeral(&settings, &mut findings).await;
     if settings.providers.is_empty() {
         findings.wrong(&format!(
             "providers: none is on. Set the client id and secret of at least one, such as {}.",
@@ -57,35 +58,30 @@ pub async fn run() -> ExitCode {
     }
 }
 
-async fn stores(settings: &Settings, findings: &mut Findings) {
+async fn database(settings: &Settings, findings: &mut Findings) {
+    let place = server::place(&settings.database);
     // A look must not make what it looks for.
     if let Location::Sqlite(path) = &settings.database
         && !path.exists()
     {
-        let place = server::place(&settings.database);
-        findings.good(&format!("database: {place}, which the first start makes"));
-        if let Some(location) = &settings.redis {
-            match server::reach_redis(location).await {
-                Ok(_) => findings.good("ephemeral store: Redis"),
-                Err(error) => findings.wrong(&error.to_string()),
-            }
-        }
-        return;
+        return findings.good(&format!("database: {place}, which the first start makes"));
     }
-    match Stores::open(settings).await {
-        Ok(stores) => {
-            findings.good(&format!("database: {}", server::place(&settings.database)));
-            findings.good(match settings.redis {
-                Some(_) => "ephemeral store: Redis",
-                None => "ephemeral store: in the database",
-            });
-            match server::check_keys(&stores).await {
-                Ok(()) => findings.good("sealing keys: open what is in the database"),
-                Err(error) => findings.wrong(&error.to_string()),
-            }
-            stores.store.close().await;
+    match server::open_database(settings).await {
+        Ok((store, _)) => {
+            findings.good(&format!("database: {place}; the sealing keys fit it"));
+            store.close().await;
         }
         Err(error) => findings.wrong(&error.to_string()),
+    }
+}
+
+async fn ephemeral(settings: &Settings, findings: &mut Findings) {
+    match &settings.redis {
+        None => findings.good("ephemeral store: in the database"),
+        Some(location) => match server::reach_redis(location).await {
+            Ok(_) => findings.good("ephemeral store: Redis"),
+            Err(error) => findings.wrong(&error.to_string()),
+        },
     }
 }
 
