@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::cookie::Key as CookieKey;
 use actix_web::dev::ServerHandle;
 use actix_web::{HttpServer, web::Data};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -186,6 +187,12 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
     });
     let sweeper = CancellationToken::new();
     tokio::spawn(sweep(Arc::clone(&stores.ephemeral), sweeper.clone()));
+    let eraser = Arc::new(Notify::new());
+    tokio::spawn(erase(
+        Arc::clone(&stores.store),
+        Arc::clone(&eraser),
+        sweeper.clone(),
+    ));
     let app = Data::new(App {
         store: Arc::clone(&stores.store),
         ephemeral: stores.ephemeral,
@@ -198,6 +205,7 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
         public_url: public_url.clone(),
         allow: settings.allow.clone(),
         cookie_key,
+        eraser,
     });
     let server = HttpServer::new(move || web::site(app.clone()))
         .listen(listener)
@@ -255,6 +263,26 @@ async fn sweep(ephemeral: SharedEphemeral, stop: CancellationToken) {
         }
         tokio::select! {
             () = stop.cancelled() => return,
+            () = tokio::time::sleep(SWEEP) => {}
+        }
+    }
+}
+
+/// Erases what disconnected connections left, step by step, now and when `news` come.
+async fn erase(store: Arc<Store>, news: Arc<Notify>, stop: CancellationToken) {
+    loop {
+        match store.erase_some().await {
+            // The next step after whoever waits to write.
+            Ok(true) if !stop.is_cancelled() => {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "what was disconnected could not be erased yet"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = news.notified() => {}
             () = tokio::time::sleep(SWEEP) => {}
         }
     }

@@ -65,8 +65,14 @@ CREATE TABLE connections (
     reason TEXT,
     created_at BIGINT NOT NULL,
     last_import_at BIGINT,
-    UNIQUE (workspace_id, provider, account_key)
+    -- Since then hidden, and its items are being erased.
+    disconnected_at BIGINT
 );
+-- An account stands once in a workspace; one that is being erased does not stand there any more.
+CREATE UNIQUE INDEX connections_account ON connections (workspace_id, provider, account_key)
+    WHERE disconnected_at IS NULL;
+-- What is left to erase.
+CREATE INDEX connections_leaving ON connections (disconnected_at) WHERE disconnected_at IS NOT NULL;
 
 CREATE TABLE grants (
     connection_id BIGINT PRIMARY KEY REFERENCES connections (id) ON DELETE CASCADE,

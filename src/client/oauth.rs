@@ -214,6 +214,28 @@ impl OAuthClient {
         })
     }
 
+    /// Whether the provider says of what was revoked that it is good no more; `None` where it does not
+    /// say.
+    pub async fn is_revoked(&self, tokens: &Tokens) -> Option<bool> {
+        #[derive(Deserialize)]
+        struct Active {
+            active: bool,
+        }
+        let url = self.endpoints.introspect.as_ref()?;
+        let answer = match &tokens.refresh {
+            Some(refresh) => {
+                self.token_form(url, refresh.expose_secret(), "refresh_token")
+                    .await
+            }
+            None => {
+                self.token_form(url, tokens.access.expose(), "access_token")
+                    .await
+            }
+        };
+        let answer: Active = serde_json::from_slice(&answer.ok()?).ok()?;
+        Some(!answer.active)
+    }
+
     /// Asks the provider to forget the grant, and says whether it agreed.
     pub async fn revoke(&self, tokens: &Tokens) -> bool {
         let Some(url) = &self.endpoints.revoke else {

@@ -206,6 +206,26 @@ impl Grants {
         Ok(())
     }
 
+    /// Forgets the access token of a connection that has been left, and opens what its grant was, so
+    /// that the provider can be asked to forget it too.
+    pub async fn forget(&self, connection: ConnectionId, sealed: &[u8]) -> Option<Tokens> {
+        let access = self.lent(connection).await.ok().flatten();
+        if let Err(error) = self.ephemeral.forget(&entry(connection)).await {
+            // It ends by itself when its life is over.
+            tracing::warn!(%error, "an access token could not be forgotten yet");
+        }
+        let grant = self.open_grant(connection, sealed).ok()?;
+        let access = grant
+            .access
+            .or(access)
+            .unwrap_or_else(|| AccessToken::new(""));
+        Some(Tokens {
+            access,
+            refresh: grant.refresh,
+            lives: None,
+        })
+    }
+
     /// Waits for renewals that are on their way: what a provider has answered must be kept.
     pub async fn settle(&self) {
         self.tasks.close();

@@ -2,7 +2,9 @@
 //! details.
 
 mod approve;
+mod disconnect;
 mod pending;
 
 pub use approve::{Approved, Desk, Refusal, Signer, approve};
+pub use disconnect::{Exit, Receipt, Revocation};
 pub use pending::{Browser, NotPending, Pending, begin, claim};

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
-use super::db::{Tx, on, within};
+use super::db::{Done, Tx, on, within};
 use super::{Result, Store, now, time};
 use crate::item::{ConnectionId, WorkspaceId};
 
@@ -53,6 +53,27 @@ pub struct NewConnection<'a> {
     pub notes: &'a str,
     pub scopes: &'a [String],
 }
+
+/// A connection that has just been taken out of sight.
+pub struct Left {
+    pub provider: String,
+    pub account_key: String,
+    pub account_name: String,
+    pub items: i64,
+    /// The sealed grant, which the store has forgotten by now.
+    pub grant: Option<Vec<u8>>,
+}
+
+#[derive(sqlx::FromRow)]
+struct LeftRow {
+    provider: String,
+    account_key: String,
+    account_name: String,
+    items: i64,
+}
+
+/// Items erased in one step, so that no writer waits long for it.
+const ERASED: i64 = 500;
 
 /// Where an approval ended up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +126,7 @@ impl From<Row> for Connection {
 const COLUMNS: &str = "SELECT c.id, c.workspace_id, c.provider, c.account_id, c.account_name, c.person, c.notes,
     c.scopes, c.state, c.reason, c.created_at, c.last_import_at,
     CAST(COALESCE((SELECT SUM(n) FROM item_counts k WHERE k.connection_id = c.id), 0) AS BIGINT) AS items
-    FROM connections c WHERE ";
+    FROM connections c WHERE c.disconnected_at IS NULL AND ";
 
 impl Tx {
     /// Adds the account to the workspace, or renews what is known of it where it stands there already.
@@ -115,7 +136,7 @@ impl Tx {
             "INSERT INTO connections (workspace_id, provider, account_key, account_id, account_name,
                 person, notes, scopes, state, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'connected', $9)
-             ON CONFLICT (workspace_id, provider, account_key) DO UPDATE SET
+             ON CONFLICT (workspace_id, provider, account_key) WHERE disconnected_at IS NULL DO UPDATE SET
                 account_id = excluded.account_id, account_name = excluded.account_name,
                 person = excluded.person, notes = excluded.notes, scopes = excluded.scopes,
                 state = 'connected', reason = NULL
@@ -168,8 +189,57 @@ impl Store {
     /// Whether any workspace has this account of the provider.
     pub async fn is_account_in_use(&self, provider: &str, account_key: &str) -> Result<bool> {
         let n: i64 = on!(self.pools.read, db => sqlx::query_scalar(
-            "SELECT COUNT(*) FROM connections WHERE provider = $1 AND account_key = $2")
+            "SELECT COUNT(*) FROM connections WHERE provider = $1 AND account_key = $2 AND disconnected_at IS NULL")
             .bind(provider).bind(account_key).fetch_one(db).await)?;
         Ok(n > 0)
+    }
+
+    /// Takes a connection of the workspace out of sight for good, ends its import and forgets its
+    /// grant, in one step. `None` where it is not there, or not any more.
+    pub async fn leave_connection(
+        &self,
+        workspace: WorkspaceId,
+        id: ConnectionId,
+    ) -> Result<Option<Left>> {
+        let mut tx = self.begin().await?;
+        let now = now();
+        let row: Option<LeftRow> = within!(tx, db => sqlx::query_as(
+            "UPDATE connections SET disconnected_at = $3
+             WHERE workspace_id = $1 AND id = $2 AND disconnected_at IS NULL
+             RETURNING provider, account_key, account_name,
+                CAST(COALESCE((SELECT SUM(n) FROM item_counts k WHERE k.connection_id = connections.id), 0)
+                    AS BIGINT) AS items")
+            .bind(workspace).bind(id).bind(now).fetch_optional(db).await)?;
+        let Some(row) = row else { return Ok(None) };
+        within!(tx, db => sqlx::query(
+            "UPDATE runs SET state = 'cancelled', finished_at = $2 WHERE connection_id = $1 AND finished_at IS NULL")
+            .bind(id).bind(now).execute(db).await.map(Done::rows))?;
+        let grant = within!(tx, db => sqlx::query_scalar(
+            "DELETE FROM grants WHERE connection_id = $1 RETURNING sealed")
+            .bind(id).fetch_optional(db).await)?;
+        tx.commit().await?;
+        Ok(Some(Left {
+            provider: row.provider,
+            account_key: row.account_key,
+            account_name: row.account_name,
+            items: row.items,
+            grant,
+        }))
+    }
+
+    /// Erases some of what disconnected connections have left, and says whether there is more.
+    pub async fn erase_some(&self) -> Result<bool> {
+        let leaving: Option<ConnectionId> = on!(self.pools.read, db => sqlx::query_scalar(
+            "SELECT id FROM connections WHERE disconnected_at IS NOT NULL ORDER BY disconnected_at LIMIT 1")
+            .fetch_optional(db).await)?;
+        let Some(id) = leaving else { return Ok(false) };
+        let erased = on!(self.pools.write, db => sqlx::query(
+            "DELETE FROM items WHERE id IN (SELECT id FROM items WHERE connection_id = $1 LIMIT $2)")
+            .bind(id).bind(ERASED).execute(db).await.map(Done::rows))?;
+        if erased == 0 {
+            on!(self.pools.write, db => sqlx::query("DELETE FROM connections WHERE id = $1")
+                .bind(id).execute(db).await.map(Done::rows))?;
+        }
+        Ok(true)
     }
 }

@@ -11,7 +11,7 @@ mod secrets;
 
 use chrono::{DateTime, Utc};
 
-pub use connections::{Approval, Connection, ConnectionState, NewConnection};
+pub use connections::{Approval, Connection, ConnectionState, Left, NewConnection};
 pub use db::{DEADLINE, Location, Pool, Tx};
 pub(crate) use db::{Done, on};
 pub use grants::{Lease, Swap};

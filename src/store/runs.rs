@@ -33,15 +33,17 @@ pub enum RunState {
     Done,
     Partial,
     Failed,
+    Cancelled,
 }
 
 impl RunState {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Queued,
         Self::Running,
         Self::Done,
         Self::Partial,
         Self::Failed,
+        Self::Cancelled,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -51,6 +53,7 @@ impl RunState {
             Self::Done => "done",
             Self::Partial => "partial",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
         }
     }
 

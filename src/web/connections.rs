@@ -184,5 +184,6 @@ fn headline(state: RunState, name: &str) -> String {
         RunState::Done => "Import finished".into(),
         RunState::Partial => "Import incomplete".into(),
         RunState::Failed => "Import failed".into(),
+        RunState::Cancelled => "Import cancelled".into(),
     }
 }

@@ -4,6 +4,7 @@ mod allow;
 mod assets;
 mod authorize;
 mod connections;
+mod disconnect;
 mod errors;
 mod fragment;
 mod guard;
@@ -24,6 +25,7 @@ pub mod urls;
 use std::sync::Arc;
 
 use actix_web::cookie::Key;
+use tokio::sync::Notify;
 use url::Url;
 
 use crate::client::Client;
@@ -51,6 +53,8 @@ pub struct App {
     pub public_url: Url,
     pub allow: Allow,
     pub cookie_key: Key,
+    /// Rung when there is something to erase.
+    pub eraser: Arc<Notify>,
 }
 
 impl App {

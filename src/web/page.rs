@@ -198,6 +198,10 @@ impl From<RunState> for StateView {
                 class: "reconnect",
                 word: "Failed",
             },
+            RunState::Cancelled => Self {
+                class: "cancelled",
+                word: "Cancelled",
+            },
         }
     }
 }

@@ -11,8 +11,8 @@ use actix_web::{Error, HttpResponse, Resource, Route};
 
 use super::errors::{self, WebError};
 use super::{
-    App, assets, authorize, connections, guard, headers, health, home, items, load, log,
-    oauth_callback, origin, session, sign_out, urls,
+    App, assets, authorize, connections, disconnect, guard, headers, health, home, items, load,
+    log, oauth_callback, origin, session, sign_out, urls,
 };
 
 /// The largest form that any page sends.
@@ -69,6 +69,10 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                     .service(closed(
                         urls::CONNECTION,
                         read().to(connections::connection_show),
+                    ))
+                    .service(closed(
+                        urls::DISCONNECT,
+                        post().to(disconnect::connection_disconnect),
                     ))
                     .service(closed(urls::SIGN_OUT, post().to(sign_out::sign_out)))
                     .default_service(to(nothing).wrap(from_fn(guard::find_out))),

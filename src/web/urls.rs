@@ -12,6 +12,7 @@ pub const LOAD: &str = "/integrations/{provider}/load";
 pub const PROVIDER_ITEMS: &str = "/integrations/{provider}/items";
 pub const ITEMS: &str = "/items";
 pub const CONNECTION: &str = "/connections/{connection}";
+pub const DISCONNECT: &str = "/connections/{connection}/disconnect";
 pub const SIGN_OUT: &str = "/sign-out";
 pub const ASSET: &str = "/static/{hash}/{name:.*}";
 pub const HEALTHZ: &str = "/healthz";
@@ -41,6 +42,10 @@ pub fn sign_out() -> &'static str {
 
 pub fn connection(id: impl Borrow<ConnectionId>) -> String {
     CONNECTION.replace("{connection}", &id.borrow().to_string())
+}
+
+pub fn disconnect(id: impl Borrow<ConnectionId>) -> String {
+    DISCONNECT.replace("{connection}", &id.borrow().to_string())
 }
 
 /// The list of one connection.

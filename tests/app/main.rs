@@ -5,6 +5,7 @@ mod away;
 mod browser;
 mod browser_harness;
 mod cli;
+mod disconnect;
 mod ephemeral;
 mod imports;
 mod pages;

@@ -7,6 +7,8 @@ use tempfile::TempDir;
 use tributary::store::{Location, Pool, Store};
 
 use super::services::postgres_database;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection};
 
 /// A database that nobody has opened yet.
 pub struct Database {
@@ -44,6 +46,25 @@ impl Database {
         let read = |file: &PathBuf| std::fs::read(file).expect("the file");
         files.iter().flat_map(read).collect()
     }
+}
+
+/// The number that a query gives in the database at this address, beside whoever uses it.
+pub async fn number_at(url: &str, sql: &str) -> i64 {
+    let sql = sqlx::AssertSqlSafe(sql.to_owned());
+    let number = match url.strip_prefix("sqlite:") {
+        Some(path) => {
+            let options = SqliteConnectOptions::new().filename(path);
+            let mut connection = options.connect().await.expect("SQLite opens");
+            sqlx::query_scalar(sql).fetch_one(&mut connection).await
+        }
+        None => {
+            let mut connection = PgConnection::connect(url)
+                .await
+                .expect("PostgreSQL answers");
+            sqlx::query_scalar(sql).fetch_one(&mut connection).await
+        }
+    };
+    number.expect("a number")
 }
 
 /// The number that a query of the test's own answers.
