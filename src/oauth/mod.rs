@@ -7,4 +7,4 @@ mod pending;
 
 pub use approve::{Approved, Desk, Refusal, Signer, approve};
 pub use disconnect::{Exit, Receipt, Revocation};
-pub use pending::{Browser, NotPending, Pending, begin, claim};
+pub use pending::{Browser, NotPending, Pending, Purpose, begin, claim};

@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::client::{OAuthClient, new_verifier};
 use crate::ephemeral::{Away, SharedEphemeral};
+use crate::item::{ConnectionId, WorkspaceId};
 use crate::providers::Configured;
 use crate::vault::{Owner, Vault, random};
 
@@ -50,9 +51,19 @@ impl Default for Browser {
     }
 }
 
+/// What an approval was begun for.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Purpose {
+    /// The workspace of whoever was signed in: it adds a connection there, and signs nobody in.
+    pub workspace: Option<WorkspaceId>,
+    /// The connection whose Reconnect was pressed.
+    pub reconnect: Option<ConnectionId>,
+}
+
 /// What an approval that comes back was begun with.
 pub struct Pending {
     pub verifier: Option<SecretString>,
+    pub purpose: Purpose,
 }
 
 /// The sealed entry.
@@ -61,6 +72,7 @@ struct Entry {
     provider: String,
     browser: [u8; 32],
     verifier: Option<String>,
+    purpose: Purpose,
 }
 
 /// Why a callback's state opens nothing. Which of these it was is nobody's business but the log's.
@@ -85,12 +97,14 @@ pub async fn begin(
     provider: &Configured,
     oauth: &OAuthClient,
     browser: &Browser,
+    purpose: Purpose,
 ) -> Result<Url, Away> {
     let state = URL_SAFE_NO_PAD.encode(random::<32>().as_slice());
     let verifier = provider.pkce.then(new_verifier);
     let entry = Entry {
         provider: provider.slug().to_owned(),
         browser: browser.hash(),
+        purpose,
         verifier: verifier
             .as_ref()
             .map(|text| text.expose_secret().to_owned()),
@@ -122,5 +136,6 @@ pub async fn claim(
     }
     Ok(Pending {
         verifier: entry.verifier.map(SecretString::from),
+        purpose: entry.purpose,
     })
 }

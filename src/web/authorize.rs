@@ -3,32 +3,78 @@
 use actix_session::Session;
 use actix_web::http::header::HOST;
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
 
-use super::errors::Result;
-use super::guard::Known;
+use super::errors::{Result, WebError};
+use super::guard::{Known, Who};
 use super::session::SessionOf;
 use super::{App, fragment, urls};
-use crate::oauth;
+use crate::item::ConnectionId;
+use crate::oauth::{self, Purpose};
+
+/// The connection that is to be approved again, where one is.
+#[derive(Deserialize)]
+pub struct AuthorizeForm {
+    connection: Option<String>,
+}
 
 /// `POST /integrations/{provider}/authorize`
 pub async fn authorize(
     req: HttpRequest,
     app: web::Data<App>,
     session: Session,
+    who: Who,
     Known(provider): Known,
+    form: Option<web::Form<AuthorizeForm>>,
 ) -> Result<HttpResponse> {
     if is_elsewhere(&req, &app) {
         let home = format!("{}{}", app.origin(), urls::home_connect(provider.slug()));
         return Ok(fragment::redirect(&req, &home));
     }
+    let purpose = purpose(&app, &who, provider.slug(), form.as_deref()).await?;
     let known = session.browser();
     let browser = known.clone().unwrap_or_default();
     let oauth = provider.oauth(&app.client);
-    let url = oauth::begin(&app.ephemeral, &app.vault, &provider, &oauth, &browser).await?;
+    let url = oauth::begin(
+        &app.ephemeral,
+        &app.vault,
+        &provider,
+        &oauth,
+        &browser,
+        purpose,
+    )
+    .await?;
     if known.is_none() {
         session.keep_browser(&browser)?;
     }
     Ok(fragment::redirect(&req, url.as_str()))
+}
+
+async fn purpose(
+    app: &App,
+    who: &Who,
+    slug: &str,
+    form: Option<&AuthorizeForm>,
+) -> Result<Purpose> {
+    let workspace = who.0.as_ref().map(|sign_in| sign_in.workspace_id);
+    let wanted = form
+        .and_then(|form| form.connection.as_deref())
+        .filter(|text| !text.is_empty());
+    let Some(wanted) = wanted else {
+        return Ok(Purpose {
+            workspace,
+            reconnect: None,
+        });
+    };
+    let workspace = workspace.ok_or(WebError::SignedOut)?;
+    let id: ConnectionId = wanted.parse().map_err(|_| WebError::NotFound)?;
+    let connection = app.store.connection(workspace, id).await?;
+    let known = connection.filter(|connection| connection.provider == slug);
+    let reconnect = Some(known.ok_or(WebError::NotFound)?.id);
+    Ok(Purpose {
+        workspace: Some(workspace),
+        reconnect,
+    })
 }
 
 /// Whether the browser used another of this machine's names than our own address: the provider will

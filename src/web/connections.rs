@@ -3,15 +3,18 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 
 use super::App;
 use super::errors::{Result, WebError};
 use super::fragment;
 use super::guard::SignedIn;
-use super::page::{Chrome, Here, ItemRow, ProviderView, StateView, When, capital, grouped, length};
+use super::page::{
+    Chrome, Here, ItemRow, Notice, ProviderView, StateView, When, capital, grouped, length,
+};
 use crate::item::ConnectionId;
 use crate::providers::{self, Description};
-use crate::store::{Connection, ConnectionState, ListQuery, Run, RunState};
+use crate::store::{Connection, ConnectionState, ListQuery, Run, RunState, SignIn};
 
 /// Items shown on the connection's own page.
 const NEWEST: usize = 12;
@@ -64,12 +67,20 @@ struct StreamView {
     done: bool,
 }
 
+/// What a redirect tells the page.
+#[derive(Deserialize)]
+pub struct ConnectionQuery {
+    /// The connection whose Reconnect was pressed, when another account was approved.
+    instead_of: Option<String>,
+}
+
 /// `GET /connections/{connection}`
 pub async fn connection_show(
     req: HttpRequest,
     app: web::Data<App>,
     SignedIn(sign_in): SignedIn,
     id: web::Path<String>,
+    query: web::Query<ConnectionQuery>,
 ) -> Result<HttpResponse> {
     let id: ConnectionId = id.parse().map_err(|_| WebError::NotFound)?;
     // The run first: where it has ended, the connection that is read next counts all its items.
@@ -86,8 +97,11 @@ pub async fn connection_show(
     let newest = app.store.list(&newest).await?;
     let run = run.map(|run| run_view(&run, provider, now));
     let live = run.as_ref().is_some_and(|run| run.live);
+    let notice = instead_of(&app, &sign_in, query.instead_of.as_deref()).await?;
     let page = ConnectionPage {
-        chrome: Chrome::new(&connection.account_name, Here::Home, Some(&sign_in)).reloading(live),
+        chrome: Chrome::new(&connection.account_name, Here::Home, Some(&sign_in))
+            .with_notice(notice)
+            .reloading(live),
         provider: provider.into(),
         on: app.providers.find(provider.slug).is_some(),
         newest: newest
@@ -129,6 +143,22 @@ fn connection_view(
             "items"
         },
     }
+}
+
+/// Says that another account was approved than the one that needs it.
+async fn instead_of(app: &App, sign_in: &SignIn, wanted: Option<&str>) -> Result<Option<Notice>> {
+    let Some(id) = wanted.and_then(|text| text.parse().ok()) else {
+        return Ok(None);
+    };
+    let wanted = app.store.connection(sign_in.workspace_id, id).await?;
+    Ok(wanted.map(|wanted| Notice {
+        tone: "note",
+        text: format!(
+            "You approved another account, so it stands here as a connection of its own. {} still \
+             waits to be reconnected.",
+            wanted.account_name
+        ),
+    }))
 }
 
 /// What is shown of a grant that the provider has ended.

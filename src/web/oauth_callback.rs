@@ -60,6 +60,12 @@ pub async fn oauth_callback(
     if let Some(error) = &query.error {
         return turned_down(&provider, error, query.error_description.as_deref());
     }
+    let purpose = pending.purpose;
+    // Begun while signed in, it adds a connection there; it signs nobody in who has left since.
+    let here = who.0.as_ref().map(|sign_in| sign_in.workspace_id);
+    if purpose.workspace.is_some() && purpose.workspace != here {
+        return Err(WebError::NotPending(provider.description().into()));
+    }
     let nothing = || WebError::refusal(Refusal::Refused(String::new()), &provider);
     let code = query.code.ok_or_else(nothing)?;
     // A task of its own: once the code is spent, a browser that goes away changes nothing.
@@ -67,7 +73,13 @@ pub async fn oauth_callback(
     let broken = |error: tokio::task::JoinError| WebError::Broken(error.to_string());
     let approved = approval.await.map_err(broken)??;
     session.renew_with(approved.sign_in)?;
-    Ok(see(&urls::connection(approved.approval.connection)))
+    let connection = approved.approval.connection;
+    Ok(match purpose.reconnect {
+        Some(wanted) if wanted != connection => {
+            see(&urls::connection_instead_of(connection, wanted))
+        }
+        _ => see(&urls::connection(connection)),
+    })
 }
 
 async fn approve(

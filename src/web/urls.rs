@@ -44,6 +44,11 @@ pub fn connection(id: impl Borrow<ConnectionId>) -> String {
     CONNECTION.replace("{connection}", &id.borrow().to_string())
 }
 
+/// The page of a connection that was approved where another was to be approved again.
+pub fn connection_instead_of(id: ConnectionId, wanted: ConnectionId) -> String {
+    format!("{}?instead_of={wanted}", connection(id))
+}
+
 pub fn disconnect(id: impl Borrow<ConnectionId>) -> String {
     DISCONNECT.replace("{connection}", &id.borrow().to_string())
 }

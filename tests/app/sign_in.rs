@@ -318,3 +318,64 @@ async fn connecting_under_another_name_of_this_machine_first_leads_home() {
     let home = Visitor::of(&app.url).get("/?connect=hubspot").await;
     assert!(home.text().contains("Press Connect HubSpot to go on"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_account_than_the_one_to_reconnect_becomes_its_own_connection_and_the_page_says_so()
+{
+    let stores = Stores::embedded();
+    let (app, sandbox) = App::with_sandbox(&stores).await;
+    let mut ada = Visitor::of(&app.url);
+    let connection = ada.connect("small").await;
+    ada.imported(&connection).await;
+    sandbox.revoke_all();
+    ada.post("/integrations/hubspot/load", &[]).await;
+    ada.imported(&connection).await;
+    let id = connection.rsplit_once('/').expect("an id").1.to_owned();
+    let form = [("connection", id.as_str())];
+
+    let other = ada.reconnect(&form, "empty").await;
+    assert_ne!(other, connection);
+    let page = ada.get(&other).await;
+    assert!(
+        page.text()
+            .contains("Small Office still waits to be reconnected"),
+        "{}",
+        page.text()
+    );
+    let dashboard = ada.get("/").await;
+    assert!(
+        dashboard
+            .texts("main button")
+            .contains(&"Reconnect".to_owned())
+    );
+
+    assert_eq!(ada.reconnect(&form, "small").await, connection);
+    assert_eq!(ada.imported(&connection).await.count_of(".sum b"), 120);
+    assert!(
+        !ada.get("/")
+            .await
+            .texts("main button")
+            .contains(&"Reconnect".to_owned())
+    );
+
+    let mut noor = Visitor::of(&app.url);
+    let path = "/integrations/hubspot/authorize";
+    assert_eq!(noor.post(path, &form).await.location(), "/", "signed out");
+    noor.connect("10k").await;
+    assert_eq!(noor.post(path, &form).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_begun_by_somebody_who_has_left_signs_nobody_in() {
+    let stores = Stores::embedded();
+    let (app, sandbox) = App::with_sandbox(&stores).await;
+    let mut ada = Visitor::of(&app.url);
+    ada.connect("small").await;
+    let callback = ada.consent("empty", "approve").await;
+    let before = ada.clone();
+    ada.post("/sign-out", &[]).await;
+    let requests = sandbox.token_requests();
+    let mut left = before;
+    is_refused(&mut left, &callback, StatusCode::BAD_REQUEST).await;
+    assert_eq!(sandbox.token_requests(), requests);
+}

@@ -162,11 +162,27 @@ impl Visitor {
 
     /// Presses Connect and goes through the sandbox's consent page; returns the callback's address.
     pub async fn consent(&mut self, account: &str, decision: &str) -> String {
-        let to_provider = self.post("/integrations/hubspot/authorize", &[]).await;
+        self.consent_with(&[], account, decision).await
+    }
+
+    async fn consent_with(
+        &mut self,
+        form: &[(&str, &str)],
+        account: &str,
+        decision: &str,
+    ) -> String {
+        let to_provider = self.post("/integrations/hubspot/authorize", form).await;
         let consent = to_provider.location().to_owned();
         let form = [("account", account), ("decision", decision)];
         let back = self.send(Method::POST, &consent, &form, &[]).await;
         back.location().to_owned()
+    }
+
+    /// Presses Reconnect, approves this account, and returns the path of the page that follows.
+    pub async fn reconnect(&mut self, form: &[(&str, &str)], account: &str) -> String {
+        let callback = self.consent_with(form, account, "approve").await;
+        let seen = self.get(&callback).await;
+        seen.location().to_owned()
     }
 
     /// Connects an account and returns the path of the connection's page.
