@@ -49,6 +49,8 @@ CREATE TABLE sign_ins (
     seen_at INTEGER NOT NULL,
     ended_at INTEGER
 );
+CREATE INDEX sign_ins_of_identity ON sign_ins (identity_id);
+CREATE INDEX identities_of_user ON identities (user_id);
 
 CREATE TABLE connections (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

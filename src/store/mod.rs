@@ -16,7 +16,7 @@ pub use db::{DEADLINE, Location, Pool, Tx};
 pub(crate) use db::{Done, on};
 pub use grants::{Lease, Swap};
 pub use items::{ListQuery, ListRow, Mark, PageCounts, Span};
-pub use people::{Identity, LONGEST_SIGN_IN, NewPerson, SignIn};
+pub use people::{Identity, LONGEST_SIGN_IN, NewPerson, OwnSignIn, SignIn};
 pub use runs::{Cause, Cost, Progress, Run, RunState, StreamProgress, UnfinishedRun};
 
 pub type Result<T> = std::result::Result<T, Error>;

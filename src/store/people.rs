@@ -54,6 +54,24 @@ impl SignIn {
     }
 }
 
+/// One of a person's live sign-ins, as they see it.
+pub struct OwnSignIn {
+    pub id: SignInId,
+    pub provider: String,
+    pub workspace: String,
+    pub created_at: DateTime<Utc>,
+    pub seen_at: DateTime<Utc>,
+}
+
+#[derive(sqlx::FromRow)]
+struct OwnRow {
+    id: SignInId,
+    provider: String,
+    workspace: String,
+    created_at: i64,
+    seen_at: i64,
+}
+
 #[derive(sqlx::FromRow)]
 struct IdentityRow {
     id: IdentityId,
@@ -142,6 +160,36 @@ impl Store {
         on!(self.pools.write, db => sqlx::query(
             "UPDATE sign_ins SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL")
             .bind(id).bind(now()).execute(db).await.map(Done::rows))?;
+        Ok(())
+    }
+
+    /// All live sign-ins of a person, the last used first.
+    pub async fn own_sign_ins(&self, user: UserId, at: DateTime<Utc>) -> Result<Vec<OwnSignIn>> {
+        let rows: Vec<OwnRow> = on!(self.pools.read, db => sqlx::query_as(
+            "SELECT s.id, i.provider, w.name AS workspace, s.created_at, s.seen_at
+             FROM sign_ins s
+             JOIN identities i ON i.id = s.identity_id
+             JOIN workspaces w ON w.id = s.workspace_id
+             WHERE i.user_id = $1 AND s.ended_at IS NULL AND s.created_at > $2 AND s.seen_at > $3
+             ORDER BY s.seen_at DESC, s.id DESC")
+            .bind(user).bind((at - LONGEST_SIGN_IN).timestamp_millis()).bind((at - IDLE).timestamp_millis())
+            .fetch_all(db).await)?;
+        let own = |row: OwnRow| OwnSignIn {
+            id: row.id,
+            provider: row.provider,
+            workspace: row.workspace,
+            created_at: time(row.created_at),
+            seen_at: time(row.seen_at),
+        };
+        Ok(rows.into_iter().map(own).collect())
+    }
+
+    /// Ends every sign-in of a person, in whatever browser.
+    pub async fn end_all_sign_ins(&self, user: UserId) -> Result<()> {
+        on!(self.pools.write, db => sqlx::query(
+            "UPDATE sign_ins SET ended_at = $2 WHERE ended_at IS NULL
+                AND identity_id IN (SELECT id FROM identities WHERE user_id = $1)")
+            .bind(user).bind(now()).execute(db).await.map(Done::rows))?;
         Ok(())
     }
 }

@@ -19,6 +19,7 @@ mod origin;
 mod page;
 mod routes;
 mod session;
+mod sessions;
 mod sign_out;
 pub mod urls;
 

@@ -12,7 +12,7 @@ use actix_web::{Error, HttpResponse, Resource, Route};
 use super::errors::{self, WebError};
 use super::{
     App, assets, authorize, connections, disconnect, guard, headers, health, home, items, load,
-    log, oauth_callback, origin, session, sign_out, urls,
+    log, oauth_callback, origin, session, sessions, sign_out, urls,
 };
 
 /// The largest form that any page sends.
@@ -73,6 +73,11 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                     .service(closed(
                         urls::DISCONNECT,
                         post().to(disconnect::connection_disconnect),
+                    ))
+                    .service(closed(urls::SESSIONS, read().to(sessions::sessions_list)))
+                    .service(closed(
+                        urls::SESSIONS_END_ALL,
+                        post().to(sessions::sessions_end_all),
                     ))
                     .service(closed(urls::SIGN_OUT, post().to(sign_out::sign_out)))
                     .default_service(to(nothing).wrap(from_fn(guard::find_out))),

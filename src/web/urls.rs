@@ -13,6 +13,8 @@ pub const PROVIDER_ITEMS: &str = "/integrations/{provider}/items";
 pub const ITEMS: &str = "/items";
 pub const CONNECTION: &str = "/connections/{connection}";
 pub const DISCONNECT: &str = "/connections/{connection}/disconnect";
+pub const SESSIONS: &str = "/sessions";
+pub const SESSIONS_END_ALL: &str = "/sessions/end-all";
 pub const SIGN_OUT: &str = "/sign-out";
 pub const ASSET: &str = "/static/{hash}/{name:.*}";
 pub const HEALTHZ: &str = "/healthz";
@@ -34,6 +36,14 @@ pub fn home_connect(slug: &str) -> String {
 
 pub fn items() -> &'static str {
     ITEMS
+}
+
+pub fn sessions() -> &'static str {
+    SESSIONS
+}
+
+pub fn sessions_end_all() -> &'static str {
+    SESSIONS_END_ALL
 }
 
 pub fn sign_out() -> &'static str {

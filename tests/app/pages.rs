@@ -52,7 +52,12 @@ async fn whoever_is_not_signed_in_is_sent_to_the_start() {
     let stores = Stores::embedded();
     let (app, _sandbox) = App::with_sandbox(&stores).await;
     let mut eve = Visitor::of(&app.url);
-    for path in ["/items", "/connections/1", "/integrations/hubspot/items"] {
+    for path in [
+        "/items",
+        "/connections/1",
+        "/integrations/hubspot/items",
+        "/sessions",
+    ] {
         let seen = eve.get(path).await;
         assert_eq!(
             (seen.status, seen.location()),

@@ -379,3 +379,22 @@ async fn an_approval_begun_by_somebody_who_has_left_signs_nobody_in() {
     is_refused(&mut left, &callback, StatusCode::BAD_REQUEST).await;
     assert_eq!(sandbox.token_requests(), requests);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_out_everywhere_ends_every_sign_in_of_the_person_and_of_nobody_else() {
+    let stores = Stores::embedded();
+    let (app, _sandbox) = App::with_sandbox(&stores).await;
+    let (mut desk, mut phone) = (Visitor::of(&app.url), Visitor::of(&app.url));
+    let mut noor = Visitor::of(&app.url);
+    desk.connect("small").await;
+    phone.connect("small").await;
+    noor.connect("empty").await;
+    let page = desk.get("/sessions").await;
+    assert_eq!(page.texts("table.list tbody tr").len(), 2);
+    assert_eq!(page.text().matches("this browser").count(), 1);
+    let out = desk.post("/sessions/end-all", &[]).await;
+    assert_eq!((out.status, out.location()), (StatusCode::SEE_OTHER, "/"));
+    assert_eq!(desk.get("/items").await.status, StatusCode::SEE_OTHER);
+    assert_eq!(phone.get("/items").await.status, StatusCode::SEE_OTHER);
+    assert_eq!(noor.get("/items").await.status, StatusCode::OK);
+}
