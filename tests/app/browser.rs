@@ -145,3 +145,54 @@ async fn an_import_is_seen_while_it_runs() {
     app.stop().await;
     sandbox.stop().await;
 }
+
+/// A grant that was ended, its reconnection, one's sign-ins, and the way out.
+async fn reconnects_and_disconnects(look: Look, name: &str) {
+    let stores = Stores::embedded();
+    let (app, sandbox) = App::with_sandbox(&stores).await;
+    let browser = Browser::open(look).await;
+    browser.goto(&app.url).await;
+    browser.press("Connect HubSpot").await;
+    browser.press("Approve").await;
+    browser.see("Import finished").await;
+    sandbox.revoke_all();
+    browser.press("Import now").await;
+    browser.see("HubSpot has ended this approval").await;
+    browser.screenshot(&format!("{name}-6-reconnect")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    browser.press("Reconnect").await;
+    browser.press("Approve").await;
+    browser.see("Import finished").await;
+
+    browser.goto(&format!("{}/sessions", app.url)).await;
+    browser.see("this browser").await;
+    browser.screenshot(&format!("{name}-7-sessions")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+
+    browser.goto(&app.url).await;
+    browser.press("Small Office").await;
+    browser.open_details("Details of this connection").await;
+    browser.screenshot(&format!("{name}-8-details")).await;
+    browser.press("Disconnect").await;
+    browser.see("120 items removed").await;
+    browser.screenshot(&format!("{name}-9-receipt")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    app.stop().await;
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_scripts_somebody_reconnects_and_disconnects() {
+    reconnects_and_disconnects(Look::default(), "scripts").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_scripts_on_a_phone_somebody_reconnects_and_disconnects() {
+    let look = Look {
+        scripts: false,
+        width: 360,
+        height: 740,
+        dark: true,
+    };
+    reconnects_and_disconnects(look, "phone-plain").await;
+}

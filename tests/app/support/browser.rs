@@ -241,6 +241,13 @@ impl Browser {
         found.expect("a page is open").len()
     }
 
+    /// Opens the part of the page that shows this summary.
+    pub async fn open_details(&self, summary: &str) {
+        let path = format!("//summary[normalize-space()='{summary}']");
+        let found = self.client.find(Locator::XPath(&path)).await;
+        found.expect("the summary").click().await.expect("it opens");
+    }
+
     /// Waits until exactly so many elements match.
     pub async fn see_count(&self, css: &str, wanted: usize) {
         self.until(&format!("{wanted} of {css}"), async || {
