@@ -5,6 +5,7 @@
 
 pub mod cli;
 
+pub mod rotation;
 pub mod server;
 pub mod settings;
 

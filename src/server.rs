@@ -68,6 +68,7 @@ pub struct Running {
     handle: ServerHandle,
     server: JoinHandle<io::Result<()>>,
     sweeper: CancellationToken,
+    instance: String,
 }
 
 /// Listens, so that the port is known before anything depends on it.
@@ -187,6 +188,13 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
     });
     let sweeper = CancellationToken::new();
     tokio::spawn(sweep(Arc::clone(&stores.ephemeral), sweeper.clone()));
+    let instance = format!("{:016x}", u64::from_be_bytes(*vault::random::<8>()));
+    tokio::spawn(say_so(
+        Arc::clone(&stores.store),
+        instance.clone(),
+        stores.vault.key_ids(),
+        sweeper.clone(),
+    ));
     let eraser = Arc::new(Notify::new());
     tokio::spawn(erase(
         Arc::clone(&stores.store),
@@ -222,6 +230,7 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
         handle: server.handle(),
         server: tokio::spawn(server),
         sweeper,
+        instance,
     })
 }
 
@@ -237,6 +246,9 @@ impl Running {
             tracing::error!("a renewal was still on its way");
         }
         self.sweeper.cancel();
+        if let Err(error) = self.store.end_instance(&self.instance).await {
+            tracing::debug!(%error, "this process could not say that it ends");
+        }
         self.handle.stop(true).await;
         if let Ok(Err(error)) = self.server.await {
             tracing::error!(%error, "the server ended with an error");
@@ -284,6 +296,19 @@ async fn erase(store: Arc<Store>, news: Arc<Notify>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = news.notified() => {}
             () = tokio::time::sleep(SWEEP) => {}
+        }
+    }
+}
+
+/// Says that this process runs, and with which keys, until it ends.
+async fn say_so(store: Arc<Store>, instance: String, keys: String, stop: CancellationToken) {
+    loop {
+        if let Err(error) = store.say_instance(&instance, &keys).await {
+            tracing::debug!(%error, "this process could not say that it runs");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(store::SAY_SO) => {}
         }
     }
 }

@@ -10,6 +10,14 @@ CREATE TABLE secrets (
     sealed BLOB NOT NULL
 );
 
+-- Processes that run, with the ids of the keys they hold: keys are not rotated past one that lacks the
+-- newest.
+CREATE TABLE instances (
+    id TEXT PRIMARY KEY,
+    keys TEXT NOT NULL,
+    seen_at INTEGER NOT NULL
+);
+
 CREATE TABLE users (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL,

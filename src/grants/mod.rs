@@ -244,11 +244,11 @@ impl Grants {
                 .then(|| tokens.access.expose().into()),
         };
         let plain = Zeroizing::new(serde_json::to_vec(&durable).expect("two strings are JSON"));
-        self.vault.seal(&Owner::new("grant", connection), &plain)
+        self.vault.seal(&grant_owner(connection), &plain)
     }
 
     fn open_grant(&self, connection: ConnectionId, sealed: &[u8]) -> Result<Grant, OpenError> {
-        let plain = self.vault.open(&Owner::new("grant", connection), sealed)?;
+        let plain = self.vault.open(&grant_owner(connection), sealed)?;
         let durable: Durable<'_> =
             serde_json::from_slice(&plain).map_err(|_| OpenError::Damaged)?;
         Ok(Grant {
@@ -281,6 +281,11 @@ impl Grants {
             .ok();
         Ok(plain.map(|plain| AccessToken::new(String::from_utf8_lossy(&plain))))
     }
+}
+
+/// Whose a sealed grant is, for who seals all of them anew.
+pub fn grant_owner(connection: ConnectionId) -> Owner {
+    Owner::new("grant", connection)
 }
 
 fn entry(connection: ConnectionId) -> String {

@@ -161,6 +161,31 @@ impl Store {
         on!(self.pools.read, db => sqlx::query_scalar("SELECT version FROM grants WHERE connection_id = $1")
             .bind(connection).fetch_optional(db).await)
     }
+
+    /// Some sealed grants, in the order of their connections, after this one.
+    pub async fn grants_after(
+        &self,
+        connection: ConnectionId,
+        limit: i64,
+    ) -> Result<Vec<(ConnectionId, Vec<u8>)>> {
+        on!(self.pools.read, db => sqlx::query_as(
+            "SELECT connection_id, sealed FROM grants WHERE connection_id > $1 ORDER BY connection_id LIMIT $2")
+            .bind(connection).bind(limit).fetch_all(db).await)
+    }
+
+    /// Puts the same grant there under another seal. One that has been renewed meanwhile stays: it was
+    /// sealed anew by that.
+    pub async fn reseal_grant(
+        &self,
+        connection: ConnectionId,
+        old: &[u8],
+        new: &[u8],
+    ) -> Result<()> {
+        on!(self.pools.write, db => sqlx::query(
+            "UPDATE grants SET sealed = $3 WHERE connection_id = $1 AND sealed = $2")
+            .bind(connection).bind(old).bind(new).execute(db).await.map(Done::rows))?;
+        Ok(())
+    }
 }
 
 fn ms(time: Duration) -> i64 {

@@ -3,6 +3,7 @@
 mod connections;
 pub(crate) mod db;
 mod grants;
+mod instances;
 mod items;
 mod migrations;
 mod people;
@@ -15,6 +16,7 @@ pub use connections::{Approval, Connection, ConnectionState, Left, NewConnection
 pub use db::{DEADLINE, Location, Pool, Tx};
 pub(crate) use db::{Done, on};
 pub use grants::{Lease, Swap};
+pub use instances::SAY_SO;
 pub use items::{ListQuery, ListRow, Mark, PageCounts, Span};
 pub use people::{Identity, LONGEST_SIGN_IN, NewPerson, OwnSignIn, SignIn};
 pub use runs::{Cause, Cost, Progress, Run, RunState, StreamProgress, UnfinishedRun};

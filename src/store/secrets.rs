@@ -25,4 +25,18 @@ impl Store {
             "SELECT (SELECT COUNT(*) FROM secrets) + (SELECT COUNT(*) FROM grants)").fetch_one(db).await)?;
         Ok(n > 0)
     }
+
+    /// All secrets, by name.
+    pub async fn secrets(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        on!(self.pools.read, db =>
+            sqlx::query_as("SELECT name, sealed FROM secrets ORDER BY name").fetch_all(db).await)
+    }
+
+    /// Puts the same secret there under another seal, unless somebody changed it meanwhile.
+    pub async fn reseal_secret(&self, name: &str, old: &[u8], new: &[u8]) -> Result<()> {
+        on!(self.pools.write, db =>
+            sqlx::query("UPDATE secrets SET sealed = $3 WHERE name = $1 AND sealed = $2")
+                .bind(name).bind(old).bind(new).execute(db).await.map(Done::rows))?;
+        Ok(())
+    }
 }

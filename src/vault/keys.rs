@@ -115,6 +115,10 @@ impl KeyRing {
         &self.0[0]
     }
 
+    pub(super) fn ids(&self) -> impl Iterator<Item = KeyId> {
+        self.0.iter().map(Key::id)
+    }
+
     pub fn find(&self, id: KeyId) -> Option<&Key> {
         self.0.iter().find(|key| key.id() == id)
     }

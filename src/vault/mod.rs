@@ -83,6 +83,36 @@ impl Vault {
     }
 }
 
+/// What came of sealing a value anew.
+#[derive(Debug)]
+pub enum Resealed {
+    /// It is under the newest key already.
+    Fresh,
+    Anew(Vec<u8>),
+}
+
+impl Vault {
+    /// The same value under the newest key.
+    pub fn reseal(&self, owner: &Owner, sealed: &[u8]) -> Result<Resealed, OpenError> {
+        if key_of(sealed) == Some(self.ring.newest().id()) {
+            return Ok(Resealed::Fresh);
+        }
+        let plain = self.open(owner, sealed)?;
+        Ok(Resealed::Anew(self.seal(owner, &plain)))
+    }
+
+    /// The id of the key that seals.
+    pub fn newest(&self) -> KeyId {
+        self.ring.newest().id()
+    }
+
+    /// The ids of all keys, newest first, with a blank between them.
+    pub fn key_ids(&self) -> String {
+        let ids: Vec<String> = self.ring.ids().map(|id| id.to_string()).collect();
+        ids.join(" ")
+    }
+}
+
 /// The key a value was sealed with, where it is a sealed value at all.
 pub fn key_of(sealed: &[u8]) -> Option<KeyId> {
     if sealed.len() < HEAD || sealed[0] != LAYOUT {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const ORDER: [&[&str]; 12] = [
     &["main"],
     &["cli"],
-    &["server"],
+    &["rotation", "server"],
     &["settings"],
     &["web"],
     &["oauth", "import"],

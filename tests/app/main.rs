@@ -10,6 +10,7 @@ mod ephemeral;
 mod imports;
 mod pages;
 mod refresh;
+mod rotation;
 mod sign_in;
 mod stand_in;
 mod store;
