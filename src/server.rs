@@ -42,7 +42,7 @@ pub enum StartError {
     )]
     Listen(SocketAddr, io::Error),
     #[error(
-        "DATABASE_URL: {0}. See that the database runs and that this address and its credentials are right."
+        "DATABASE_URL: {0}. See that the database is there, may be written, and is named right."
     )]
     Store(#[from] store::Error),
     #[error("REDIS_URL: {0}. See that Redis runs and that this address is right.")]

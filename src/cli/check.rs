@@ -1,5 +1,6 @@
 //! `tributary check`: every finding, with its cause and its remedy.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::{UNUSABLE, example_credentials, settings};
@@ -64,7 +65,15 @@ async fn database(settings: &Settings, findings: &mut Findings) {
     if let Location::Sqlite(path) = &settings.database
         && !path.exists()
     {
-        return findings.good(&format!("database: {place}, which the first start makes"));
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        return match tempfile::tempfile_in(folder.unwrap_or(Path::new("."))) {
+            Ok(_) => findings.good(&format!("database: {place}, which the first start makes")),
+            Err(error) => findings.wrong(&format!(
+                "DATABASE_URL: {place} cannot be made ({error}). Name a folder that is there and can be written."
+            )),
+        };
     }
     match server::open_database(settings).await {
         Ok((store, _)) => {

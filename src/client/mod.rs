@@ -114,6 +114,7 @@ fn network(error: reqwest::Error) -> Unreachable {
     if error.is_timeout() {
         return Unreachable::Late;
     }
+    let connecting = error.is_connect();
     let error = error.without_url();
     let mut words = error.to_string();
     let mut cause = error.source();
@@ -121,5 +122,10 @@ fn network(error: reqwest::Error) -> Unreachable {
         words = deeper.to_string();
         cause = deeper.source();
     }
-    Unreachable::Network(words)
+    tracing::debug!(error = words, connecting, "a provider could not be reached");
+    Unreachable::Network(if connecting {
+        "no connection could be made".into()
+    } else {
+        words
+    })
 }

@@ -177,12 +177,22 @@ impl Reader<'_> {
             .collect();
         let log = self
             .optional("LOG", parse::log)
-            .unwrap_or_else(|| "info".into());
+            .unwrap_or_else(|| "info,actix_server=warn".into());
         let log_format = self
             .optional("LOG_FORMAT", parse::log_format)
             .unwrap_or(LogFormat::Pretty);
         self.later();
         let open = public_url.as_ref().is_some_and(|url| !is_loopback(url));
+        if open
+            && public_url
+                .as_ref()
+                .is_some_and(|url| url.scheme() == "http")
+        {
+            self.warn(
+                "PUBLIC_URL",
+                "is plain http: the cookie goes over the network in the clear",
+            );
+        }
         if open && allow.is_anyone() {
             self.warn(
                 "SIGN_IN_ALLOW",

@@ -287,12 +287,13 @@ impl Store {
         Ok(self.with_streams(rows).await?.pop())
     }
 
-    /// The unfinished runs of a workspace, at most one for each connection.
-    pub async fn live_runs(&self, workspace: WorkspaceId) -> Result<Vec<Run>> {
+    /// The newest run of each connection of a workspace.
+    pub async fn latest_runs(&self, workspace: WorkspaceId) -> Result<Vec<Run>> {
         let rows: Vec<Row> = on!(self.pools.read, db => sqlx::query_as(
             "SELECT r.id, r.connection_id, r.state, r.started_at, r.finished_at, r.error_message
-             FROM runs r JOIN connections c ON c.id = r.connection_id
-             WHERE c.workspace_id = $1 AND r.finished_at IS NULL ORDER BY r.id")
+             FROM connections c
+             JOIN runs r ON r.id = (SELECT MAX(id) FROM runs WHERE connection_id = c.id)
+             WHERE c.workspace_id = $1 AND c.disconnected_at IS NULL ORDER BY r.id")
             .bind(workspace).fetch_all(db).await)?;
         self.with_streams(rows).await
     }

@@ -147,7 +147,7 @@ impl WebError {
             Self::NotPending(provider) => Told {
                 status: StatusCode::BAD_REQUEST,
                 title: format!("This approval of {} cannot be used", provider.name),
-                what: "It was not begun in this browser, took longer than ten minutes, or has been used already. Going back or loading the page again does that too.".into(),
+                what: "It was not begun in this browser, took longer than ten minutes, or has been used already, as when the page is loaded again.".into(),
                 kept: nothing,
                 action: Action::Connect(provider.clone()),
             },

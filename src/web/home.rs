@@ -12,7 +12,7 @@ use super::guard::Who;
 use super::page::{Chrome, Here, Notice, ProviderView, StateView, When, grouped};
 use crate::item::ConnectionId;
 use crate::providers::{self, Description};
-use crate::store::{Connection, ConnectionState, Run, SignIn};
+use crate::store::{Connection, ConnectionState, Run, RunState, SignIn};
 
 /// What a redirect tells the page it leads to: names of things, never words.
 #[derive(Deserialize)]
@@ -60,8 +60,16 @@ struct ConnectionCard {
     works: bool,
     items: String,
     last_import: Option<When>,
+    /// How the last import ended, where it did not reach its end.
+    trouble: Option<Trouble>,
     /// What an import that is on has brought so far.
     progress: Option<String>,
+}
+
+struct Trouble {
+    state: StateView,
+    headline: &'static str,
+    when: When,
 }
 
 /// `GET /`
@@ -108,7 +116,8 @@ async fn dashboard(
     notice: Option<Notice>,
 ) -> Result<HttpResponse> {
     // Runs first: one that has ended by now has all its items counted in what is read next.
-    let runs = app.store.live_runs(sign_in.workspace_id).await?;
+    let runs = app.store.latest_runs(sign_in.workspace_id).await?;
+    let live = runs.iter().any(|run| !run.state.is_finished());
     let connections = app.store.connections(sign_in.workspace_id).await?;
     let now = Utc::now();
     let cards: Vec<ProviderCard> = providers::ALL
@@ -119,9 +128,9 @@ async fn dashboard(
     let page = DashboardPage {
         chrome: Chrome::new("Connections", Here::Home, Some(sign_in))
             .with_notice(notice)
-            .reloading(!runs.is_empty()),
+            .reloading(live),
         cards,
-        live: !runs.is_empty(),
+        live,
     };
     let html = if fragment::is_wanted(req) {
         page.as_cards().render()?
@@ -141,24 +150,39 @@ fn provider_card(
     let own = connections
         .iter()
         .filter(|connection| connection.provider == provider.slug);
-    let card = |connection: &Connection| ConnectionCard {
-        id: connection.id,
-        label: connection.account_name.clone(),
-        person: connection.person.clone(),
-        state: connection.state.into(),
-        works: connection.state == ConnectionState::Connected,
-        items: grouped(connection.items),
-        last_import: connection.last_import_at.map(|time| When::new(time, now)),
-        progress: runs
-            .iter()
-            .find(|run| run.connection == connection.id)
-            .map(|run| progress(run, provider)),
+    let card = |connection: &Connection| {
+        let run = runs.iter().find(|run| run.connection == connection.id);
+        let live = run.filter(|run| !run.state.is_finished());
+        ConnectionCard {
+            id: connection.id,
+            label: connection.account_name.clone(),
+            person: connection.person.clone(),
+            state: connection.state.into(),
+            works: connection.state == ConnectionState::Connected,
+            items: grouped(connection.items),
+            last_import: connection.last_import_at.map(|time| When::new(time, now)),
+            trouble: run.and_then(|run| trouble(run, now)),
+            progress: live.map(|run| progress(run, provider)),
+        }
     };
     ProviderCard {
         provider: provider.into(),
         on: app.providers.find(provider.slug).is_some(),
         connections: own.map(card).collect(),
     }
+}
+
+fn trouble(run: &Run, now: DateTime<Utc>) -> Option<Trouble> {
+    let headline = match run.state {
+        RunState::Partial => "Import incomplete",
+        RunState::Failed => "Import failed",
+        _ => return None,
+    };
+    Some(Trouble {
+        state: run.state.into(),
+        headline,
+        when: When::new(run.finished_at?, now),
+    })
 }
 
 fn progress(run: &Run, provider: &Description) -> String {

@@ -161,6 +161,7 @@ async fn a_grant_that_was_ended_is_said_in_words_and_keeps_the_items() {
             .texts("main button")
             .contains(&"Reconnect".to_owned())
     );
+    assert!(dashboard.text().contains("Import failed"));
 
     assert_eq!(
         ada.connect("small").await,

@@ -475,7 +475,7 @@ async fn a_workspace_never_sees_a_connection_of_another(at: Database) {
             .expect("an answer")
             .is_some()
     );
-    let runs = store.live_runs(ada).await.expect("an answer");
+    let runs = store.latest_runs(ada).await.expect("an answer");
     assert_eq!(
         runs.iter().map(|run| run.connection).collect::<Vec<_>>(),
         [of_ada]
