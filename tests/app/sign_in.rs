@@ -398,3 +398,20 @@ async fn signing_out_everywhere_ends_every_sign_in_of_the_person_and_of_nobody_e
     assert_eq!(phone.get("/items").await.status, StatusCode::SEE_OTHER);
     assert_eq!(noor.get("/items").await.status, StatusCode::OK);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_pkce_on_the_challenge_is_sent_and_its_verifier_answers_it() {
+    let stores = Stores::embedded();
+    let start = Start::on(&stores).with("HUBSPOT_PKCE", "on");
+    let sandbox = sandbox_for(&[start.port()], |_| {});
+    let app = start.hubspot_at(&sandbox.url()).go().await;
+    let mut ada = Visitor::of(&app.url);
+    let to = ada.post("/integrations/hubspot/authorize", &[]).await;
+    assert!(
+        to.location().contains("code_challenge_method=S256"),
+        "{}",
+        to.location()
+    );
+    let connection = ada.connect("small").await;
+    assert_eq!(ada.imported(&connection).await.count_of(".sum b"), 120);
+}
