@@ -11,6 +11,7 @@ mod imports;
 mod pages;
 mod refresh;
 mod rotation;
+mod secrets;
 mod sign_in;
 mod stand_in;
 mod store;

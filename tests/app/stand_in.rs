@@ -15,9 +15,15 @@ use serde_json::{Value, json};
 use crate::support::app::{App, Start, Stores};
 use crate::support::visitor::{Seen, Visitor};
 
+/// What it issues, known by heart so that it can be looked for.
+pub const CODE: &str = "planted-code-5f1d0c";
+pub const FIRST: &str = "planted-access-first-77aa01";
+pub const SECOND: &str = "planted-access-second-88bb02";
+pub const REFRESH: &str = "planted-refresh-99cc03";
+
 /// How this HubSpot differs.
 #[derive(Clone, Copy, PartialEq)]
-enum Way {
+pub enum Way {
     /// Numbers for ids and cursors, a path below the host, odd fields.
     Different,
     /// A record without an id among good ones.
@@ -40,14 +46,14 @@ struct Stand {
     refreshes: AtomicU32,
 }
 
-struct StandIn {
-    url: String,
+pub struct StandIn {
+    pub url: String,
     stand: Arc<Stand>,
     server: ServerHandle,
 }
 
 impl StandIn {
-    fn start(way: Way) -> Self {
+    pub fn start(way: Way) -> Self {
         let stand = Arc::new(Stand {
             way,
             reads: AtomicU32::new(0),
@@ -95,7 +101,7 @@ struct Authorize {
 
 /// Approves at once, without asking anybody.
 async fn authorize(query: Query<Authorize>) -> HttpResponse {
-    let back = format!("{}?code=c1&state={}", query.redirect_uri, query.state);
+    let back = format!("{}?code={CODE}&state={}", query.redirect_uri, query.state);
     HttpResponse::SeeOther()
         .insert_header(("Location", back))
         .finish()
@@ -107,8 +113,8 @@ async fn token(form: String, stand: Data<Stand>) -> Json<Value> {
         stand.refreshes.fetch_add(1, Ordering::SeqCst);
     }
     let mut answer = json!({
-        "token_type": "Bearer ", "access_token": if refreshed { "second" } else { "first" },
-        "refresh_token": "r".repeat(512), "expires_in": 1800, "hub_id": "7", "user_id": 9,
+        "token_type": "Bearer ", "access_token": if refreshed { SECOND } else { FIRST },
+        "refresh_token": format!("{REFRESH}{}", "r".repeat(500)), "expires_in": 1800, "hub_id": "7", "user_id": 9,
         "scopes": "oauth crm.objects.contacts.read", "unexpected": [{"deep": true}],
     });
     if stand.way == Way::Timeless {
@@ -143,7 +149,9 @@ async fn contacts(req: HttpRequest, stand: Data<Stand>) -> HttpResponse {
     let refused =
         || HttpResponse::Unauthorized().json(json!({"category": "EXPIRED_AUTHENTICATION"}));
     match stand.way {
-        Way::Refusing if after == 2 && token == Some("Bearer first") => return refused(),
+        Way::Refusing if after == 2 && token == Some(format!("Bearer {FIRST}").as_str()) => {
+            return refused();
+        }
         Way::Closed => {
             let context =
                 json!([{"context": {"requiredGranularScopes": ["crm.objects.contacts.read"]}}]);
