@@ -4,7 +4,7 @@ use actix_session::storage::{LoadError, SaveError, UpdateError};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::header::{HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
@@ -373,19 +373,18 @@ pub async fn draw(
         }
     };
     let status = response.status();
-    let from_framework =
-        || (status.is_client_error() && !head).then_some(WebError::Refused(status));
+    let refused = WebError::Refused(status);
+    let has_body = response.headers().contains_key(CONTENT_TYPE);
     let drawn = match response.response().error() {
-        Some(error) => match error.as_error::<WebError>() {
-            Some(error) => draw_here(error, &response, fragment, &reference),
-            None => draw_here(&WebError::Refused(status), &response, fragment, &reference),
-        },
-        None => match from_framework() {
-            Some(error) if response.response().headers().get("content-type").is_none() => {
-                draw_here(&error, &response, fragment, &reference)
-            }
-            _ => return Ok(response),
-        },
+        Some(error) => {
+            let error = error.as_error::<WebError>().unwrap_or(&refused);
+            draw_here(error, &response, fragment, &reference)
+        }
+        // The framework's own refusal, such as of a method nobody handles: a bare status.
+        None if status.is_client_error() && !has_body && !head => {
+            draw_here(&refused, &response, fragment, &reference)
+        }
+        None => return Ok(response),
     };
     Ok(response.into_response(drawn))
 }

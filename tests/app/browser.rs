@@ -160,6 +160,10 @@ async fn reconnects_and_disconnects(look: Look, name: &str) {
     browser.see("HubSpot has ended this approval").await;
     browser.screenshot(&format!("{name}-6-reconnect")).await;
     assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    browser.goto(&app.url).await;
+    browser.see("Import failed").await;
+    browser.screenshot(&format!("{name}-6-dashboard")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
     browser.press("Reconnect").await;
     browser.press("Approve").await;
     browser.see("Import finished").await;
