@@ -28,9 +28,10 @@ pub struct SandboxArgs {
     /// Seconds that an access token lives
     #[arg(long, default_value_t = 1800)]
     token_life: u64,
-    /// Requests that an account may make within ten seconds
-    #[arg(long, default_value_t = 110)]
-    rate: u32,
+    /// Requests that an account may make within a provider's window, in place of the provider's own
+    /// number
+    #[arg(long)]
+    rate: Option<u32>,
     /// Contacts of every account but the empty one, in place of the accounts' own sizes
     #[arg(long)]
     contacts: Option<u32>,

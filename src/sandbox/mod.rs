@@ -39,9 +39,9 @@ pub struct Options {
     pub redirect_uris: Vec<String>,
     /// How long an access token lives; HubSpot gives 30 minutes.
     pub token_life: Duration,
-    /// Requests one account may make within `window`; HubSpot allows 110 in 10 s.
-    pub rate: u32,
-    pub window: Duration,
+    /// Requests one account may make within `window`, in place of each provider's own numbers.
+    pub rate: Option<u32>,
+    pub window: Option<Duration>,
     /// Gives every account but the empty one this many contacts.
     pub contacts: Option<u32>,
 }
@@ -55,8 +55,8 @@ impl Options {
             client_secret: String::new(),
             redirect_uris: Vec::new(),
             token_life: Duration::from_secs(1800),
-            rate: 110,
-            window: Duration::from_secs(10),
+            rate: None,
+            window: None,
             contacts: None,
         }
     }

@@ -49,8 +49,8 @@ pub fn options() -> Options {
         client_secret: SECRET.to_owned(),
         redirect_uris: vec![REDIRECT.to_owned()],
         token_life: Duration::from_secs(1800),
-        rate: 10_000,
-        window: Duration::from_secs(10),
+        rate: Some(10_000),
+        window: None,
         contacts: None,
     }
 }

@@ -98,7 +98,7 @@ async fn an_import_goes_on_when_its_database_is_back() {
     stores.settings[0].1 = way.url().to_owned();
     let (app, _sandbox) = App::with_sandbox_of(&stores, |options| {
         options.contacts = Some(20_000);
-        options.rate = 10_000;
+        options.rate = Some(10_000);
     })
     .await;
     let mut ada = Visitor::of(&app.url);
@@ -120,7 +120,7 @@ async fn a_second_process_takes_over_what_the_first_leaves() {
     let stores = Stores::scaled().await;
     let (one, sandbox) = App::with_sandbox_of(&stores, |options| {
         options.contacts = Some(20_000);
-        options.rate = 10_000;
+        options.rate = Some(10_000);
     })
     .await;
     let two = Start::on(&stores)

@@ -129,7 +129,7 @@ async fn who_declines_is_back_where_they_were_and_told_so() {
 async fn an_import_is_seen_while_it_runs() {
     let stores = Stores::embedded();
     // A small budget, so that the import is still on when the page is looked at.
-    let (app, sandbox) = App::with_sandbox_of(&stores, |options| options.rate = 4).await;
+    let (app, sandbox) = App::with_sandbox_of(&stores, |options| options.rate = Some(4)).await;
     let browser = Browser::open(Look {
         dark: true,
         ..Look::default()

@@ -124,7 +124,7 @@ async fn an_import_ends_with_its_connection() {
     let stores = Stores::embedded();
     let (app, _sandbox) = App::with_sandbox_of(&stores, |options| {
         options.contacts = Some(20_000);
-        options.rate = 10_000;
+        options.rate = Some(10_000);
     })
     .await;
     let mut ada = Visitor::of(&app.url);

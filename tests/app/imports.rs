@@ -26,7 +26,7 @@ async fn ids(visitor: &mut Visitor) -> Vec<String> {
 async fn brings_each_contact_once(stores: Stores, contacts: u32) {
     let (app, sandbox) = App::with_sandbox_of(&stores, |options| {
         options.contacts = Some(contacts);
-        options.rate = 10_000;
+        options.rate = Some(10_000);
     })
     .await;
     let mut ada = Visitor::of(&app.url);
@@ -62,7 +62,7 @@ async fn an_import_that_is_stopped_goes_on_at_the_next_start() {
     let stores = Stores::embedded();
     let (app, sandbox) = App::with_sandbox_of(&stores, |options| {
         options.contacts = Some(20_000);
-        options.rate = 10_000;
+        options.rate = Some(10_000);
     })
     .await;
     let mut ada = Visitor::of(&app.url);

@@ -158,8 +158,8 @@ mod tests {
     async fn the_limit_is_told_and_kept_for_each_account() {
         let window = Duration::from_secs(3600);
         let visit = visit(Options {
-            rate: 2,
-            window,
+            rate: Some(2),
+            window: Some(window),
             ..options()
         });
         let (access, _) = visit.connect("small").await;

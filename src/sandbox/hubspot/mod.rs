@@ -16,7 +16,7 @@ mod token;
 mod token_info;
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, web};
@@ -27,6 +27,10 @@ use super::grants::Grants;
 use super::world::Counter;
 use errors::ApiError;
 use limits::{Limits, Verdict};
+
+/// What HubSpot grants a marketplace app per installing account.
+const RATE: u32 = 110;
+const WINDOW: Duration = Duration::from_secs(10);
 
 /// What HubSpot's part of the sandbox remembers.
 pub struct HubSpot {
@@ -40,7 +44,10 @@ impl HubSpot {
     pub fn new(options: &Options) -> HubSpot {
         HubSpot {
             grants: Grants::new("hubspot", &options.client_secret, options.token_life),
-            limits: Mutex::new(Limits::new(options.rate, options.window)),
+            limits: Mutex::new(Limits::new(
+                options.rate.unwrap_or(RATE),
+                options.window.unwrap_or(WINDOW),
+            )),
             rough: Counter::default(),
         }
     }
