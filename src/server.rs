@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::cookie::Key as CookieKey;
 use actix_web::dev::ServerHandle;
 use actix_web::{HttpServer, web::Data};
+use chrono::Utc;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -22,8 +23,8 @@ use crate::import::{Engine, EngineParts};
 use crate::providers::{Configured, Providers, Renewal};
 use crate::settings::{Keys, Settings};
 use crate::store::{self, Location, Store};
-use crate::vault::{self, KeyFileError, OpenError, Owner, Vault};
-use crate::web::{self, App};
+use crate::vault::{self, KeyFileError, KeyId, OpenError, Owner, Vault};
+use crate::web::{self, App, Rate};
 
 /// How long requests in flight may take to finish when we are told to stop.
 const FINISH: u64 = 20;
@@ -31,6 +32,10 @@ const FINISH: u64 = 20;
 const SETTLE: Duration = Duration::from_secs(20);
 /// How often expired entries are removed where the store does not do it itself.
 const SWEEP: Duration = Duration::from_secs(60);
+/// How often grants near their end are looked for: the shortest life that is kept up is twice this.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// How often old audit entries are looked for.
+const FORGET: Duration = Duration::from_secs(3_600);
 /// The name of the cookie's key among the sealed secrets.
 const COOKIE_KEY: &str = "cookie-key";
 
@@ -54,6 +59,11 @@ pub enum StartError {
          or to the key file; without it nothing sealed can be opened."
     )]
     Key(#[from] OpenError),
+    #[error(
+        "The sealing keys do not fit this database: it holds what was sealed with {0}, which is not in the \
+         key ring. Add it to TRIBUTARY_KEYS or to the key file; without it nothing sealed can be opened."
+    )]
+    KeysLacking(String),
     #[error("the server could not be started ({0})")]
     Server(io::Error),
 }
@@ -77,15 +87,15 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 }
 
 /// What the settings say, opened.
-struct Stores {
-    store: Arc<Store>,
-    ephemeral: SharedEphemeral,
-    sessions: Sessions,
-    vault: Arc<Vault>,
+pub struct Stores {
+    pub store: Arc<Store>,
+    pub ephemeral: SharedEphemeral,
+    pub sessions: Sessions,
+    pub vault: Arc<Vault>,
 }
 
 impl Stores {
-    async fn open(settings: &Settings) -> Result<Self, StartError> {
+    pub async fn open(settings: &Settings) -> Result<Self, StartError> {
         let (store, vault) = open_database(settings).await?;
         let store = Arc::new(store);
         let (ephemeral, sessions): (SharedEphemeral, Sessions) = match &settings.redis {
@@ -119,10 +129,23 @@ pub async fn open_database(settings: &Settings) -> Result<(Store, Vault), StartE
         }
     };
     let vault = Vault::new(ring);
+    let lacking = vault.lacking(&store.sealed_heads(vault::KEY_HEAD as i32).await?);
+    if !lacking.is_empty() {
+        return Err(StartError::KeysLacking(in_words(&lacking)));
+    }
+    // The cookie's key is the canary: a key of the right name that does not open it is the wrong one.
     if let Some(sealed) = store.secret(COOKIE_KEY).await? {
         vault.open(&cookie_key_owner(), &sealed)?;
     }
     Ok((store, vault))
+}
+
+fn in_words(keys: &[KeyId]) -> String {
+    let ids: Vec<String> = keys.iter().map(KeyId::to_string).collect();
+    match ids.as_slice() {
+        [one] => format!("key {one}"),
+        several => format!("the keys {}", several.join(", ")),
+    }
 }
 
 /// Redis, once it has answered.
@@ -145,7 +168,7 @@ async fn cookie_key(store: &Store, vault: &Vault) -> Result<CookieKey, StartErro
 }
 
 /// Where browsers reach us, where the host has not said so.
-fn public_url(settings: &Settings, port: u16) -> Url {
+pub fn public_url(settings: &Settings, port: u16) -> Url {
     let default = || Url::parse(&format!("http://localhost:{port}")).expect("a valid address");
     settings.public_url.clone().unwrap_or_else(default)
 }
@@ -195,6 +218,8 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
         stores.vault.key_ids(),
         sweeper.clone(),
     ));
+    tokio::spawn(keep_alive(Arc::clone(&grants), sweeper.clone()));
+    tokio::spawn(forget(Arc::clone(&stores.store), sweeper.clone()));
     let eraser = Arc::new(Notify::new());
     tokio::spawn(erase(
         Arc::clone(&stores.store),
@@ -213,6 +238,8 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
         public_url: public_url.clone(),
         allow: settings.allow.clone(),
         cookie_key,
+        connect_rate: Rate::new(settings.connect_rate),
+        proxies: settings.proxies.clone(),
         eraser,
     });
     let server = HttpServer::new(move || web::site(app.clone()))
@@ -296,6 +323,34 @@ async fn erase(store: Arc<Store>, news: Arc<Notify>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = news.notified() => {}
             () = tokio::time::sleep(SWEEP) => {}
+        }
+    }
+}
+
+/// Renews grants that would end from disuse, in time.
+async fn keep_alive(grants: Arc<Grants>, stop: CancellationToken) {
+    loop {
+        if let Err(error) = grants.keep_alive().await {
+            tracing::debug!(%error, "grants near their end could not be looked for");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(KEEP_ALIVE) => {}
+        }
+    }
+}
+
+/// Forgets entries of the audit trail that are too old, a few at a time.
+async fn forget(store: Arc<Store>, stop: CancellationToken) {
+    loop {
+        match store.forget_old_audit(Utc::now()).await {
+            Ok(forgotten) if forgotten > 0 => continue,
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "old audit entries could not be forgotten yet"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(FORGET) => {}
         }
     }
 }

@@ -5,6 +5,7 @@ mod demo;
 mod keys;
 mod sandbox;
 mod serve;
+mod sign_in_link;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,8 @@ enum Command {
     /// Sealing keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Print a link that signs somebody in once, within 15 minutes
+    SignInLink(sign_in_link::SignInLinkArgs),
 }
 
 /// Runs the program.
@@ -47,6 +50,7 @@ pub async fn run() -> ExitCode {
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::Check => check::run().await,
         Command::Keys(command) => keys::run(command).await,
+        Command::SignInLink(args) => sign_in_link::run(args).await,
     }
 }
 

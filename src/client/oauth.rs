@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
 use http::Method;
 use oauth2::basic::{
@@ -314,6 +315,7 @@ impl Wire {
                         .refresh_token()
                         .map(|token| token.secret().as_str().into()),
                     lives: answer.expires_in(),
+                    refresh_lives: refresh_lives(&answer.extra_fields().0),
                 },
                 scopes: answer
                     .scopes()
@@ -362,6 +364,15 @@ impl<'c> AsyncHttpClient<'c> for Wire {
             Ok(response)
         })
     }
+}
+
+/// How long a refresh token lives: the standard has no field for it, and providers have several.
+fn refresh_lives(extra: &Map<String, Value>) -> Option<Duration> {
+    let names = ["refresh_expires_in", "refresh_token_expires_in"];
+    let stated = names.into_iter().find_map(|name| extra.get(name)?.as_u64());
+    stated
+        .filter(|seconds| *seconds > 0)
+        .map(Duration::from_secs)
 }
 
 /// The fields in which providers say what was wrong; every one of them may be missing.

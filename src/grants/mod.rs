@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
@@ -17,10 +18,11 @@ use zeroize::Zeroizing;
 
 use crate::ephemeral::{Away, SharedEphemeral};
 use crate::item::ConnectionId;
-use crate::store::{self, Store, Tx};
+use crate::store::{self, SealedGrant, Store, Tx};
 use crate::vault::{OpenError, Owner, Vault, random};
 
-pub use refresh::{RefreshFailure, Refresher, Times};
+use refresh::Need;
+pub use refresh::{Held, RefreshFailure, Refresher, Times};
 
 /// A live access token. It has no `Debug` and is wiped when dropped.
 #[derive(Clone)]
@@ -54,6 +56,20 @@ pub struct Tokens {
     pub refresh: Option<SecretString>,
     /// How long the access token lives, where the provider says so.
     pub lives: Option<Duration>,
+    /// How long the refresh token lives without being used, where the provider says so.
+    pub refresh_lives: Option<Duration>,
+}
+
+impl Tokens {
+    /// When the grant ends unless it is renewed before.
+    fn lapses_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let life = if self.refresh.is_some() {
+            self.refresh_lives
+        } else {
+            self.lives
+        };
+        life.and_then(|life| now.checked_add_signed(TimeDelta::from_std(life).ok()?))
+    }
 }
 
 /// Why there is no access token to give.
@@ -102,6 +118,9 @@ struct Grant {
 
 /// How long a token without a lifetime of its own is lent before the grant is looked at again.
 const UNSTATED: Duration = Duration::from_secs(3_600);
+
+/// Grants looked after in one step.
+const STEP: i64 = 50;
 
 /// What keeping grants needs.
 pub struct GrantsParts {
@@ -153,8 +172,8 @@ impl Grants {
         connection: ConnectionId,
         tokens: &Tokens,
     ) -> store::Result<()> {
-        tx.save_grant(connection, &self.seal_grant(connection, tokens))
-            .await
+        let grant = self.seal_grant(connection, tokens, None);
+        tx.save_grant(connection, &grant).await
     }
 
     /// Puts the access token where every process finds it, for no longer than it lives.
@@ -171,7 +190,7 @@ impl Grants {
     ) -> Result<AccessToken, GrantError> {
         match self.lent(connection).await? {
             Some(token) => Ok(token),
-            None => self.renewed(connection, None).await,
+            None => self.renewed(connection, Need::Any).await,
         }
     }
 
@@ -184,7 +203,10 @@ impl Grants {
     ) -> Result<AccessToken, GrantError> {
         match self.lent(connection).await? {
             Some(token) if token != *refused => Ok(token),
-            _ => self.renewed(connection, Some(refused.clone())).await,
+            _ => {
+                self.renewed(connection, Need::Another(refused.clone()))
+                    .await
+            }
         }
     }
 
@@ -223,7 +245,19 @@ impl Grants {
             access,
             refresh: grant.refresh,
             lives: None,
+            refresh_lives: None,
         })
+    }
+
+    /// Renews what would otherwise end from disuse, and ends what has. One failure keeps nothing else
+    /// from its turn.
+    pub async fn keep_alive(self: &Arc<Self>) -> store::Result<()> {
+        for connection in self.store.grants_near_their_end(STEP).await? {
+            if let Err(error) = self.renewed(connection, Need::LongerLife).await {
+                tracing::warn!(%error, connection.id = connection.0, "a grant near its end was not renewed");
+            }
+        }
+        Ok(())
     }
 
     /// Waits for renewals that are on their way: what a provider has answered must be kept.
@@ -232,7 +266,13 @@ impl Grants {
         self.tasks.wait().await;
     }
 
-    fn seal_grant(&self, connection: ConnectionId, tokens: &Tokens) -> Vec<u8> {
+    /// `known_end` is the end that was known, for an answer that names no new one.
+    fn seal_grant(
+        &self,
+        connection: ConnectionId,
+        tokens: &Tokens,
+        known_end: Option<DateTime<Utc>>,
+    ) -> SealedGrant {
         let durable = Durable {
             refresh: tokens
                 .refresh
@@ -244,7 +284,11 @@ impl Grants {
                 .then(|| tokens.access.expose().into()),
         };
         let plain = Zeroizing::new(serde_json::to_vec(&durable).expect("two strings are JSON"));
-        self.vault.seal(&grant_owner(connection), &plain)
+        SealedGrant {
+            sealed: self.vault.seal(&grant_owner(connection), &plain),
+            renews: tokens.refresh.is_some(),
+            lapses_at: tokens.lapses_at(Utc::now()).or(known_end),
+        }
     }
 
     fn open_grant(&self, connection: ConnectionId, sealed: &[u8]) -> Result<Grant, OpenError> {

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::Utc;
 use secrecy::SecretString;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use super::{AccessToken, GrantError, Grants, Tokens, UNSTATED, stored_life};
 use crate::item::ConnectionId;
-use crate::store::{Connection, Lease, Swap};
+use crate::store::{Connection, GrantLife, Lease, Swap};
 
 /// Asks a provider to renew a grant. Implemented by who knows the providers.
 #[async_trait]
@@ -55,13 +56,59 @@ pub struct Times {
 impl Default for Times {
     fn default() -> Self {
         Self {
-            answer: Duration::from_secs(65),
-            lease: Duration::from_secs(90),
+            answer: Duration::from_secs(40),
+            // A killed process's run is taken up within a minute, also where it was renewing.
+            lease: Duration::from_secs(50),
             pause: Duration::from_secs(2),
             longest_pause: Duration::from_secs(60),
             look: Duration::from_millis(200),
         }
     }
+}
+
+/// What somebody wants of a grant.
+#[derive(Clone)]
+pub(super) enum Need {
+    /// Whatever token lies ready.
+    Any,
+    /// Another one than this, which was refused.
+    Another(AccessToken),
+    /// A grant that is renewed, for its stated life is running out.
+    LongerLife,
+}
+
+impl Need {
+    fn takes(&self, token: &AccessToken) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Another(refused) => token != refused,
+            Self::LongerLife => false,
+        }
+    }
+
+    /// The need, now that the lease is ours: somebody else may have renewed just before.
+    fn under(self, life: &GrantLife) -> Self {
+        match self {
+            Self::LongerLife if life.spent(Utc::now()).is_none_or(|spent| spent < 50) => Self::Any,
+            need => need,
+        }
+    }
+}
+
+/// A grant that is being replaced or taken out: nobody here renews it meanwhile.
+pub struct Held {
+    _slot: Option<OwnedMutexGuard<Slot>>,
+}
+
+/// How long a renewal on its way is waited for by a person.
+const HOLD: Duration = Duration::from_secs(5);
+
+/// A leased grant, as it is worked with.
+struct Leased<'a> {
+    connection: ConnectionId,
+    sealed: &'a [u8],
+    version: i64,
+    life: GrantLife,
 }
 
 /// What this process knows of a grant: the last token it was given, and the version it belongs to.
@@ -106,26 +153,42 @@ impl Grants {
     pub(super) async fn renewed(
         self: &Arc<Self>,
         connection: ConnectionId,
-        refused: Option<AccessToken>,
+        need: Need,
     ) -> Result<AccessToken, GrantError> {
         let slot = self.slots.of(connection).lock_owned().await;
         let grants = Arc::clone(self);
         let task = self
             .tasks
-            .spawn(async move { grants.renew(connection, refused, slot).await });
+            .spawn(async move { grants.renew(connection, need, slot).await });
         task.await
             .unwrap_or_else(|error| Err(GrantError::passing(error.to_string())))
+    }
+
+    /// Takes the lease before a grant is replaced or taken out, so that a renewal on its way is kept
+    /// first. Where that takes too long, the version decides: the newer approval wins.
+    pub async fn hold(&self, connection: ConnectionId) -> Held {
+        let until = Instant::now() + HOLD;
+        let slot = self.slots.of(connection).lock_owned();
+        let held = Held {
+            _slot: tokio::time::timeout_at(until, slot).await.ok(),
+        };
+        while let Ok(Lease::Taken) = self.store.lease_grant(connection, &self.owner, HOLD).await
+            && Instant::now() < until
+        {
+            tokio::time::sleep(self.times.look).await;
+        }
+        held
     }
 
     async fn renew(
         self: Arc<Self>,
         connection: ConnectionId,
-        refused: Option<AccessToken>,
+        need: Need,
         mut slot: OwnedMutexGuard<Slot>,
     ) -> Result<AccessToken, GrantError> {
         let patience = Instant::now() + self.times.lease;
         loop {
-            if let Some(token) = self.lent_but(connection, refused.as_ref()).await? {
+            if let Some(token) = self.lent_for(connection, &need).await? {
                 return Ok(token);
             }
             match self
@@ -133,9 +196,19 @@ impl Grants {
                 .lease_grant(connection, &self.owner, self.times.lease)
                 .await?
             {
-                Lease::Ours { sealed, version } => {
+                Lease::Ours {
+                    sealed,
+                    version,
+                    life,
+                } => {
+                    let leased = Leased {
+                        connection,
+                        sealed: &sealed,
+                        version,
+                        life,
+                    };
                     let found = self
-                        .found_or_asked(connection, refused.as_ref(), &sealed, version, &mut slot)
+                        .found_or_asked(&leased, need.under(&life), &mut slot)
                         .await;
                     self.release(connection).await;
                     return found;
@@ -156,45 +229,44 @@ impl Grants {
         }
     }
 
-    /// The token that lies ready, unless it is the one that was refused.
-    async fn lent_but(
+    /// The token that lies ready, where it will do.
+    async fn lent_for(
         &self,
         connection: ConnectionId,
-        refused: Option<&AccessToken>,
+        need: &Need,
     ) -> Result<Option<AccessToken>, GrantError> {
         Ok(self
             .lent(connection)
             .await?
-            .filter(|token| Some(token) != refused))
+            .filter(|token| need.takes(token)))
     }
 
     /// Under the lease: whoever had it before may have just put a token there.
     async fn found_or_asked(
         &self,
-        connection: ConnectionId,
-        refused: Option<&AccessToken>,
-        sealed: &[u8],
-        version: i64,
+        leased: &Leased<'_>,
+        need: Need,
         slot: &mut Slot,
     ) -> Result<AccessToken, GrantError> {
-        if let Some(token) = self.lent_but(connection, refused).await? {
+        let (connection, version) = (leased.connection, leased.version);
+        if let Some(token) = self.lent_for(connection, &need).await? {
             return Ok(token);
         }
         if let Some((token, life)) = slot.token_of(version)
-            && Some(&token) != refused
+            && need.takes(&token)
         {
             self.put(connection, &token, life).await?;
             return Ok(token);
         }
-        let grant = self.open_grant(connection, sealed)?;
+        let grant = self.open_grant(connection, leased.sealed)?;
         match grant.access {
             // A token without a lifetime is renewed when it is refused, not by the clock.
-            Some(token) if Some(&token) != refused => {
+            Some(token) if need.takes(&token) => {
                 self.put(connection, &token, UNSTATED).await?;
                 Ok(token)
             }
             _ => {
-                let tokens = self.ask(connection, grant.refresh, version).await?;
+                let tokens = self.ask(leased, grant.refresh).await?;
                 let until = Instant::now() + tokens.lives.map_or(UNSTATED, stored_life);
                 let token = tokens.access;
                 slot.last = Some(Last {
@@ -210,15 +282,14 @@ impl Grants {
     /// Asks the provider, under the lease.
     async fn ask(
         &self,
-        connection: ConnectionId,
+        leased: &Leased<'_>,
         refresh: Option<SecretString>,
-        version: i64,
     ) -> Result<Tokens, GrantError> {
         let Some(refresh) = refresh else {
-            let said = "the provider gave nothing to renew it with";
-            return self.ended(connection, version, said).await;
+            let said = "it gave nothing to renew the approval with";
+            return self.ended(leased, said).await;
         };
-        let Some(known) = self.store.any_connection(connection).await? else {
+        let Some(known) = self.store.any_connection(leased.connection).await? else {
             return Err(GrantError::Ended);
         };
         let asked = self.refresher.refresh(&known.provider, &refresh);
@@ -233,43 +304,61 @@ impl Grants {
             .unwrap_or_else(late)
         {
             Ok(tokens) => {
-                // An answer without a refresh token keeps the old one.
+                // An answer without a refresh token keeps the old one, and its end.
                 let tokens = Tokens {
                     refresh: tokens.refresh.or(Some(refresh)),
                     ..tokens
                 };
-                self.store_answer(&known, version, tokens).await
+                self.store_answer(&known, leased, tokens).await
             }
-            Err(RefreshFailure::Terminal { said }) => self.ended(connection, version, &said).await,
+            Err(RefreshFailure::Terminal { said }) => self.ended(leased, &said).await,
+            // Past its stated end there is nothing to hope for.
+            Err(RefreshFailure::Passing { .. }) if leased.life.is_over(Utc::now()) => {
+                self.ended(leased, "it was not used in time and has run out")
+                    .await
+            }
             Err(RefreshFailure::Passing { said, wait }) => {
-                tracing::warn!(
-                    connection.id = connection.0,
-                    said,
-                    "a grant could not be renewed yet"
-                );
-                let pause = wait.unwrap_or(self.times.pause);
-                let longest = self.times.longest_pause.max(pause);
-                self.store
-                    .postpone_grant(connection, &self.owner, pause, longest)
-                    .await?;
-                Err(GrantError::Passing {
-                    said,
-                    wait: Some(pause),
-                })
+                self.postpone(leased.connection, said, wait).await
             }
         }
+    }
+
+    async fn postpone(
+        &self,
+        connection: ConnectionId,
+        said: String,
+        wait: Option<Duration>,
+    ) -> Result<Tokens, GrantError> {
+        tracing::warn!(
+            connection.id = connection.0,
+            said,
+            "a grant could not be renewed yet"
+        );
+        let pause = wait.unwrap_or(self.times.pause);
+        let longest = self.times.longest_pause.max(pause);
+        self.store
+            .postpone_grant(connection, &self.owner, pause, longest)
+            .await?;
+        Err(GrantError::Passing {
+            said,
+            wait: Some(pause),
+        })
     }
 
     /// Keeps what the provider answered: in memory until it is in SQL, and only then is it used.
     async fn store_answer(
         &self,
         known: &Connection,
-        version: i64,
+        leased: &Leased<'_>,
         tokens: Tokens,
     ) -> Result<Tokens, GrantError> {
-        let sealed = self.seal_grant(known.id, &tokens);
+        let grant = self.seal_grant(known.id, &tokens, leased.life.lapses_at);
         let swap = loop {
-            match self.store.swap_grant(known.id, version, &sealed).await {
+            match self
+                .store
+                .swap_grant(known.id, leased.version, &grant)
+                .await
+            {
                 Ok(swap) => break swap,
                 Err(error) => {
                     tracing::error!(%error, connection.id = known.id.0, "a renewed grant waits to be stored");
@@ -290,15 +379,13 @@ impl Grants {
     }
 
     /// The provider has ended the grant: the connection says so, unless a newer approval has come.
-    async fn ended(
-        &self,
-        connection: ConnectionId,
-        version: i64,
-        said: &str,
-    ) -> Result<Tokens, GrantError> {
-        let ended = self.store.end_grant(connection, version, said).await?;
+    async fn ended(&self, leased: &Leased<'_>, said: &str) -> Result<Tokens, GrantError> {
+        let ended = self
+            .store
+            .end_grant(leased.connection, leased.version, said)
+            .await?;
         tracing::warn!(
-            connection.id = connection.0,
+            connection.id = leased.connection.0,
             said,
             ended,
             "a grant has ended"

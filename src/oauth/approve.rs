@@ -7,16 +7,18 @@ use std::time::Duration;
 use crate::client::{
     Bearer, Client, Failure, FailureKind, OAuthClient, Patience, TokenAnswer, TokenError,
 };
-use crate::grants::Grants;
-use crate::item::{SignInId, WorkspaceId};
+use crate::grants::{Grants, Held};
+use crate::item::{SignInId, UserId, WorkspaceId};
 use crate::oauth::Pending;
 use crate::providers::{self, Configured};
-use crate::store::{self, Approval, Cause, Identity, NewConnection, NewPerson, Store, Tx};
+use crate::store::{
+    self, Approval, Approver, Cause, Identity, Known, NewConnection, NewPerson, Store, Tx,
+};
 
 /// Whoever approves: somebody signed in, who adds a connection, or a visitor, who signs in by it.
 #[derive(Clone, Copy)]
 pub enum Signer {
-    SignedIn(WorkspaceId),
+    SignedIn(WorkspaceId, UserId),
     Visitor,
 }
 
@@ -146,6 +148,26 @@ impl Desk<'_> {
         }
     }
 
+    /// Where the account stands here already, a renewal of its grant that is on its way ends first.
+    async fn hold_known(
+        &self,
+        whose: &providers::Identity,
+        signer: Signer,
+    ) -> Result<Option<Held>, Refusal> {
+        let Signer::SignedIn(workspace, _) = signer else {
+            return Ok(None);
+        };
+        let (slug, key) = (self.provider.slug(), &whose.account_key);
+        let known = self
+            .store
+            .connection_of_account(workspace, slug, key)
+            .await?;
+        Ok(match known {
+            Some(id) => Some(self.grants.hold(id).await),
+            None => None,
+        })
+    }
+
     /// Everything of an approval in one transaction: it is there whole or not at all.
     async fn write(
         &self,
@@ -154,10 +176,15 @@ impl Desk<'_> {
         token: &TokenAnswer,
         signer: Signer,
     ) -> Result<Approved, Refusal> {
+        let _held = self.hold_known(whose, signer).await?;
         let mut tx = self.store.begin().await?;
-        let (workspace, sign_in) = match (signer, identity) {
-            (Signer::SignedIn(workspace), _) => (workspace, None),
-            (Signer::Visitor, Some(identity)) => sign_in(&mut tx, whose, identity).await?,
+        let (workspace, user, sign_in) = match (signer, identity) {
+            (Signer::SignedIn(workspace, user), _) => (workspace, user, None),
+            (Signer::Visitor, Some(identity)) => {
+                let who = known_or_new(&mut tx, whose, identity).await?;
+                let sign_in = tx.add_sign_in(who, false).await?;
+                (who.workspace, who.user, Some(sign_in))
+            }
             (Signer::Visitor, None) => return Err(Refusal::Nobody),
         };
         let approval = tx
@@ -167,7 +194,12 @@ impl Desk<'_> {
                 account_key: &whose.account_key,
                 account_id: &whose.account_id,
                 account_name: &whose.account_name,
-                person: whose.person.as_ref().map_or("", |person| &person.name),
+                approver: Approver {
+                    user,
+                    subject: identity.map(|identity| identity.subject.as_str()),
+                    email: identity.and_then(|identity| identity.email.as_deref()),
+                    name: whose.person.as_ref().map_or("", |person| &person.name),
+                },
                 notes: &whose.notes,
                 scopes: &whose.scopes,
             })
@@ -182,30 +214,24 @@ impl Desk<'_> {
     }
 }
 
-async fn sign_in(
+async fn known_or_new(
     tx: &mut Tx,
     whose: &providers::Identity,
     identity: &Identity,
-) -> Result<(WorkspaceId, Option<SignInId>), Refusal> {
-    let (identity, workspace) = match tx.known_person(identity).await? {
-        Some(known) => known,
-        None => {
-            let name = whose
-                .person
-                .as_ref()
-                .map_or("", |person| person.name.as_str());
-            // Without the domain: an address is too long for a name that stands on every page.
-            let workspace = format!("{}’s workspace", name.split('@').next().unwrap_or(name));
-            tx.add_person(NewPerson {
-                name,
-                workspace: &workspace,
-                identity,
-            })
-            .await?
-        }
+) -> Result<Known, Refusal> {
+    if let Some(known) = tx.known_person(identity).await? {
+        return Ok(known);
+    }
+    let person = whose.person.as_ref();
+    let name = person.map_or("", |person| person.name.as_str());
+    // Without the domain: an address is too long for a name that stands on every page.
+    let workspace = format!("{}’s workspace", name.split('@').next().unwrap_or(name));
+    let new = NewPerson {
+        name,
+        workspace: &workspace,
+        identity,
     };
-    let sign_in = tx.add_sign_in(identity, workspace).await?;
-    Ok((workspace, Some(sign_in)))
+    Ok(tx.add_person(new).await?)
 }
 
 fn refused(error: TokenError) -> Refusal {

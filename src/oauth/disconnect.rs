@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::client::Client;
 use crate::grants::Grants;
-use crate::item::{ConnectionId, WorkspaceId};
+use crate::item::ConnectionId;
 use crate::providers::Providers;
-use crate::store::{self, Left, Store};
+use crate::store::{self, Left, SignIn, Store};
 
 /// What became of the approval at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +41,15 @@ impl Exit<'_> {
     /// connection.
     pub async fn disconnect(
         &self,
-        workspace: WorkspaceId,
+        sign_in: &SignIn,
         id: ConnectionId,
     ) -> store::Result<Option<Receipt>> {
-        let Some(left) = self.store.leave_connection(workspace, id).await? else {
+        let (workspace, user) = (sign_in.workspace_id, sign_in.user_id);
+        let Some(left) = self.store.leave_connection(workspace, user, id).await? else {
             return Ok(None);
         };
+        // A renewal on its way ends first: what it brings is what has to be revoked.
+        let _held = self.grants.hold(id).await;
         let revocation = self.revoke(id, &left).await?;
         tracing::info!(
             connection.id = id.0,
@@ -58,8 +61,8 @@ impl Exit<'_> {
     }
 
     async fn revoke(&self, id: ConnectionId, left: &Left) -> store::Result<Revocation> {
-        let sealed = left.grant.as_deref().unwrap_or_default();
-        let tokens = self.grants.forget(id, sealed).await;
+        let sealed = self.store.take_grant(id).await?.unwrap_or_default();
+        let tokens = self.grants.forget(id, &sealed).await;
         if self
             .store
             .is_account_in_use(&left.provider, &left.account_key)

@@ -7,6 +7,7 @@ mod variables;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use url::Url;
 
@@ -15,7 +16,7 @@ use crate::ephemeral::RedisLocation;
 use crate::providers::{self, Configured, Description, Provider};
 use crate::store::Location;
 use crate::vault::KeyRing;
-use crate::web::{Allow, is_loopback, urls};
+use crate::web::{Allow, TrustedProxies, is_loopback, urls};
 
 pub use variables::Variables;
 
@@ -55,6 +56,12 @@ pub enum LogFormat {
     Json,
 }
 
+/// Far more than a person presses Connect, and far less than it takes to fill a store.
+const CONNECT_RATE: Budget = Budget {
+    calls: 60,
+    window: Duration::from_secs(60),
+};
+
 /// Everything that a host can decide.
 #[derive(Clone)]
 pub struct Settings {
@@ -65,6 +72,9 @@ pub struct Settings {
     pub redis: Option<RedisLocation>,
     pub keys: Keys,
     pub allow: Allow,
+    /// How often one address may press Connect; `None` for as often as it likes.
+    pub connect_rate: Option<Budget>,
+    pub proxies: TrustedProxies,
     pub providers: Vec<ProviderSettings>,
     pub log: String,
     pub log_format: LogFormat,
@@ -181,6 +191,10 @@ impl Reader<'_> {
         let log_format = self
             .optional("LOG_FORMAT", parse::log_format)
             .unwrap_or(LogFormat::Pretty);
+        let connect_rate = self
+            .optional("CONNECT_RATE", parse::rate)
+            .unwrap_or(Some(CONNECT_RATE));
+        let proxies = self.optional("TRUSTED_PROXIES", parse::networks);
         self.later();
         let open = public_url.as_ref().is_some_and(|url| !is_loopback(url));
         if open
@@ -206,6 +220,8 @@ impl Reader<'_> {
             redis,
             keys,
             allow,
+            connect_rate,
+            proxies: TrustedProxies(proxies.unwrap_or_default()),
             providers,
             log,
             log_format,
@@ -317,15 +333,7 @@ impl Reader<'_> {
                 "IMPORT_EVERY",
                 self.optional("IMPORT_EVERY", parse::interval).is_some(),
             ),
-            (
-                "CONNECT_RATE",
-                self.optional("CONNECT_RATE", parse::rate).is_some(),
-            ),
             ("API_RATE", self.optional("API_RATE", parse::rate).is_some()),
-            (
-                "TRUSTED_PROXIES",
-                self.optional("TRUSTED_PROXIES", parse::networks).is_some(),
-            ),
         ];
         for (name, _) in set.into_iter().filter(|(_, set)| *set) {
             self.warn(name, "is understood but not heeded by this version yet");

@@ -3,9 +3,11 @@
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
+use super::audit::{Deed, Note};
 use super::db::{Done, Tx, on, within};
+use super::grants::GrantLife;
 use super::{Result, Store, now, time};
-use crate::item::{ConnectionId, WorkspaceId};
+use crate::item::{ConnectionId, UserId, WorkspaceId};
 
 /// Whether a connection still works or wants a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,16 @@ pub struct Connection {
     pub created_at: DateTime<Utc>,
     pub last_import_at: Option<DateTime<Utc>>,
     pub items: i64,
+    pub life: GrantLife,
+}
+
+/// Who approved: the user here, and the person as the provider names them.
+pub struct Approver<'a> {
+    pub user: UserId,
+    /// Token host, provider and the provider's own id; `None` where it names nobody.
+    pub subject: Option<&'a str>,
+    pub email: Option<&'a str>,
+    pub name: &'a str,
 }
 
 /// What an approval says about an account.
@@ -49,27 +61,18 @@ pub struct NewConnection<'a> {
     pub account_key: &'a str,
     pub account_id: &'a str,
     pub account_name: &'a str,
-    pub person: &'a str,
+    pub approver: Approver<'a>,
     pub notes: &'a str,
     pub scopes: &'a [String],
 }
 
 /// A connection that has just been taken out of sight.
+#[derive(sqlx::FromRow)]
 pub struct Left {
     pub provider: String,
     pub account_key: String,
     pub account_name: String,
     pub items: i64,
-    /// The sealed grant, which the store has forgotten by now.
-    pub grant: Option<Vec<u8>>,
-}
-
-#[derive(sqlx::FromRow)]
-struct LeftRow {
-    provider: String,
-    account_key: String,
-    account_name: String,
-    items: i64,
 }
 
 /// Items erased in one step, so that no writer waits long for it.
@@ -98,6 +101,9 @@ struct Row {
     created_at: i64,
     last_import_at: Option<i64>,
     items: i64,
+    renews: bool,
+    renewed_at: Option<i64>,
+    lapses_at: Option<i64>,
 }
 
 impl From<Row> for Connection {
@@ -119,14 +125,20 @@ impl From<Row> for Connection {
             created_at: time(row.created_at),
             last_import_at: row.last_import_at.map(time),
             items: row.items,
+            life: GrantLife {
+                renews: row.renews,
+                renewed_at: row.renewed_at.map(time),
+                lapses_at: row.lapses_at.map(time),
+            },
         }
     }
 }
 
 const COLUMNS: &str = "SELECT c.id, c.workspace_id, c.provider, c.account_id, c.account_name, c.person, c.notes,
     c.scopes, c.state, c.reason, c.created_at, c.last_import_at,
-    CAST(COALESCE((SELECT SUM(n) FROM item_counts k WHERE k.connection_id = c.id), 0) AS BIGINT) AS items
-    FROM connections c WHERE c.disconnected_at IS NULL AND ";
+    CAST(COALESCE((SELECT SUM(n) FROM item_counts k WHERE k.connection_id = c.id), 0) AS BIGINT) AS items,
+    COALESCE(g.renews, FALSE) AS renews, g.updated_at AS renewed_at, g.lapses_at
+    FROM connections c LEFT JOIN grants g ON g.connection_id = c.id WHERE c.disconnected_at IS NULL AND ";
 
 impl Tx {
     /// Adds the account to the workspace, or renews what is known of it where it stands there already.
@@ -134,20 +146,32 @@ impl Tx {
         let now = now();
         let (connection, created_at): (ConnectionId, i64) = within!(self, db => sqlx::query_as(
             "INSERT INTO connections (workspace_id, provider, account_key, account_id, account_name,
-                person, notes, scopes, state, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'connected', $9)
+                person, notes, scopes, state, created_at, approved_by, subject, subject_email)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'connected', $9, $10, $11, $12)
              ON CONFLICT (workspace_id, provider, account_key) WHERE disconnected_at IS NULL DO UPDATE SET
                 account_id = excluded.account_id, account_name = excluded.account_name,
-                person = excluded.person, notes = excluded.notes, scopes = excluded.scopes,
+                approved_by = excluded.approved_by, subject = excluded.subject,
+                subject_email = excluded.subject_email, person = excluded.person, notes = excluded.notes, scopes = excluded.scopes,
                 state = 'connected', reason = NULL
              RETURNING id, created_at")
             .bind(new.workspace).bind(new.provider).bind(new.account_key).bind(new.account_id)
-            .bind(new.account_name).bind(new.person).bind(new.notes).bind(new.scopes.join(" ")).bind(now)
+            .bind(new.account_name).bind(new.approver.name).bind(new.notes).bind(new.scopes.join(" ")).bind(now)
+            .bind(new.approver.user).bind(new.approver.subject).bind(new.approver.email)
             .fetch_one(db).await)?;
-        Ok(Approval {
-            connection,
-            fresh: created_at == now,
+        let fresh = created_at == now;
+        self.note(Note {
+            workspace: new.workspace,
+            user: Some(new.approver.user),
+            deed: if fresh {
+                Deed::Connected
+            } else {
+                Deed::Reconnected
+            },
+            subject: Some(new.account_name),
+            provider: Some(new.provider),
         })
+        .await?;
+        Ok(Approval { connection, fresh })
     }
 }
 
@@ -194,37 +218,50 @@ impl Store {
         Ok(n > 0)
     }
 
-    /// Takes a connection of the workspace out of sight for good, ends its import and forgets its
-    /// grant, in one step. `None` where it is not there, or not any more.
+    /// Takes a connection of the workspace out of sight for good and ends its import, in one step.
+    /// `None` where it is not there, or not any more.
     pub async fn leave_connection(
         &self,
         workspace: WorkspaceId,
+        user: UserId,
         id: ConnectionId,
     ) -> Result<Option<Left>> {
         let mut tx = self.begin().await?;
         let now = now();
-        let row: Option<LeftRow> = within!(tx, db => sqlx::query_as(
+        let left: Option<Left> = within!(tx, db => sqlx::query_as(
             "UPDATE connections SET disconnected_at = $3
              WHERE workspace_id = $1 AND id = $2 AND disconnected_at IS NULL
              RETURNING provider, account_key, account_name,
                 CAST(COALESCE((SELECT SUM(n) FROM item_counts k WHERE k.connection_id = connections.id), 0)
                     AS BIGINT) AS items")
             .bind(workspace).bind(id).bind(now).fetch_optional(db).await)?;
-        let Some(row) = row else { return Ok(None) };
+        let Some(left) = left else { return Ok(None) };
         within!(tx, db => sqlx::query(
             "UPDATE runs SET state = 'cancelled', finished_at = $2 WHERE connection_id = $1 AND finished_at IS NULL")
             .bind(id).bind(now).execute(db).await.map(Done::rows))?;
-        let grant = within!(tx, db => sqlx::query_scalar(
-            "DELETE FROM grants WHERE connection_id = $1 RETURNING sealed")
-            .bind(id).fetch_optional(db).await)?;
+        tx.note(Note {
+            workspace,
+            user: Some(user),
+            deed: Deed::Disconnected,
+            subject: Some(&left.account_name),
+            provider: Some(&left.provider),
+        })
+        .await?;
         tx.commit().await?;
-        Ok(Some(Left {
-            provider: row.provider,
-            account_key: row.account_key,
-            account_name: row.account_name,
-            items: row.items,
-            grant,
-        }))
+        Ok(Some(left))
+    }
+
+    /// The connection of an account that stands in the workspace already.
+    pub async fn connection_of_account(
+        &self,
+        workspace: WorkspaceId,
+        provider: &str,
+        account_key: &str,
+    ) -> Result<Option<ConnectionId>> {
+        on!(self.pools.read, db => sqlx::query_scalar(
+            "SELECT id FROM connections
+             WHERE workspace_id = $1 AND provider = $2 AND account_key = $3 AND disconnected_at IS NULL")
+            .bind(workspace).bind(provider).bind(account_key).fetch_optional(db).await)
     }
 
     /// Erases some of what disconnected connections have left, and says whether there is more.

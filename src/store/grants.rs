@@ -5,15 +5,59 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
+use super::audit::{Deed, Note};
 use super::db::{Done, Tx, on, within};
-use super::{Result, Store, now};
-use crate::item::ConnectionId;
+use super::{Result, Store, now, time};
+use crate::item::{ConnectionId, WorkspaceId};
+
+/// What a grant lives on, and until when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GrantLife {
+    /// Whether there is something to renew it with.
+    pub renews: bool,
+    pub renewed_at: Option<DateTime<Utc>>,
+    /// When it ends unless it is renewed before, where its provider names an end.
+    pub lapses_at: Option<DateTime<Utc>>,
+}
+
+impl GrantLife {
+    /// Whether its stated end has passed.
+    pub fn is_over(&self, at: DateTime<Utc>) -> bool {
+        self.lapses_at.is_some_and(|end| end <= at)
+    }
+
+    /// How much of its stated life has passed since it was last renewed, in hundredths.
+    pub fn spent(&self, at: DateTime<Utc>) -> Option<i64> {
+        let (since, end) = self.renewed_at.zip(self.lapses_at)?;
+        let whole = (end - since).num_milliseconds().max(1);
+        Some((at - since).num_milliseconds() * 100 / whole)
+    }
+}
+
+/// A grant as it is written.
+pub struct SealedGrant {
+    pub sealed: Vec<u8>,
+    pub renews: bool,
+    pub lapses_at: Option<DateTime<Utc>>,
+}
+
+impl SealedGrant {
+    fn lapses_ms(&self) -> Option<i64> {
+        self.lapses_at.map(|at| at.timestamp_millis())
+    }
+}
 
 /// What came of asking for the lease of a grant.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Lease {
     /// It is ours: the sealed grant, and the version that a swap has to name.
-    Ours { sealed: Vec<u8>, version: i64 },
+    Ours {
+        sealed: Vec<u8>,
+        version: i64,
+        life: GrantLife,
+    },
     /// Somebody else renews the grant right now.
     Taken,
     /// The last attempt failed; the next may be made after this time.
@@ -34,6 +78,9 @@ pub enum Swap {
 struct Leased {
     sealed: Vec<u8>,
     version: i64,
+    renews: bool,
+    updated_at: i64,
+    lapses_at: Option<i64>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -45,13 +92,18 @@ struct Standing {
 impl Tx {
     /// Stores the grant of a new approval over whatever was there: the newer approval wins, and a
     /// renewal of the older one that is still on its way finds another version.
-    pub async fn save_grant(&mut self, connection: ConnectionId, sealed: &[u8]) -> Result<()> {
+    pub async fn save_grant(
+        &mut self,
+        connection: ConnectionId,
+        grant: &SealedGrant,
+    ) -> Result<()> {
         within!(self, db => sqlx::query(
-            "INSERT INTO grants (connection_id, sealed, version, updated_at) VALUES ($1, $2, 1, $3)
+            "INSERT INTO grants (connection_id, sealed, version, updated_at, renews, lapses_at)
+             VALUES ($1, $2, 1, $3, $4, $5)
              ON CONFLICT (connection_id) DO UPDATE SET
-                sealed = excluded.sealed, version = grants.version + 1, updated_at = excluded.updated_at,
+                sealed = excluded.sealed, renews = excluded.renews, lapses_at = excluded.lapses_at, version = grants.version + 1, updated_at = excluded.updated_at,
                 lease_owner = NULL, lease_until = NULL, failures = 0, retry_at = NULL")
-            .bind(connection).bind(sealed).bind(now()).execute(db).await.map(Done::rows))?;
+            .bind(connection).bind(&grant.sealed).bind(now()).bind(grant.renews).bind(grant.lapses_ms()).execute(db).await.map(Done::rows))?;
         Ok(())
     }
 }
@@ -70,10 +122,18 @@ impl Store {
                 AND COALESCE(lease_until, 0) <= (SELECT now FROM clock)
                 AND COALESCE(retry_at, 0) <= (SELECT now FROM clock)
                 AND EXISTS (SELECT 1 FROM connections c WHERE c.id = $1 AND c.state = 'connected')
-             RETURNING sealed, version")
+             RETURNING sealed, version, renews, updated_at, lapses_at")
             .bind(connection).bind(owner).bind(ms(life)).fetch_optional(db).await)?;
-        if let Some(Leased { sealed, version }) = leased {
-            return Ok(Lease::Ours { sealed, version });
+        if let Some(leased) = leased {
+            return Ok(Lease::Ours {
+                sealed: leased.sealed,
+                version: leased.version,
+                life: GrantLife {
+                    renews: leased.renews,
+                    renewed_at: Some(time(leased.updated_at)),
+                    lapses_at: leased.lapses_at.map(time),
+                },
+            });
         }
         let standing: Option<Standing> = on!(self.pools.read, db => sqlx::query_as(
             "SELECT c.state <> 'connected' AS ended,
@@ -97,18 +157,20 @@ impl Store {
         &self,
         connection: ConnectionId,
         version: i64,
-        sealed: &[u8],
+        grant: &SealedGrant,
     ) -> Result<Swap> {
         let swapped = on!(self.pools.write, db => sqlx::query(
-            "UPDATE grants SET sealed = $3, version = version + 1, updated_at = $4, failures = 0, retry_at = NULL
+            "UPDATE grants SET sealed = $3, version = version + 1, updated_at = $4, renews = $5, lapses_at = $6,
+                failures = 0, retry_at = NULL
              WHERE connection_id = $1 AND version = $2")
-            .bind(connection).bind(version).bind(sealed).bind(now()).execute(db).await.map(Done::rows))?;
+            .bind(connection).bind(version).bind(&grant.sealed).bind(now())
+            .bind(grant.renews).bind(grant.lapses_ms()).execute(db).await.map(Done::rows))?;
         if swapped == 1 {
             return Ok(Swap::Stored);
         }
         let there: Option<Vec<u8>> = on!(self.pools.write, db => sqlx::query_scalar(
             "SELECT sealed FROM grants WHERE connection_id = $1").bind(connection).fetch_optional(db).await)?;
-        Ok(if there.as_deref() == Some(sealed) {
+        Ok(if there.as_deref() == Some(grant.sealed.as_slice()) {
             Swap::Stored
         } else {
             Swap::Overtaken
@@ -148,12 +210,46 @@ impl Store {
         version: i64,
         reason: &str,
     ) -> Result<bool> {
-        let ended = on!(self.pools.write, db => sqlx::query(
+        let mut tx = self.begin().await?;
+        let ended: Option<(WorkspaceId, String, String)> = within!(tx, db => sqlx::query_as(
             "UPDATE connections SET state = 'reconnect', reason = $3
              WHERE id = $1 AND state = 'connected'
-                AND EXISTS (SELECT 1 FROM grants g WHERE g.connection_id = $1 AND g.version = $2)")
-            .bind(connection).bind(version).bind(reason).execute(db).await.map(Done::rows))?;
-        Ok(ended == 1)
+                AND EXISTS (SELECT 1 FROM grants g WHERE g.connection_id = $1 AND g.version = $2)
+             RETURNING workspace_id, account_name, provider")
+            .bind(connection).bind(version).bind(reason).fetch_optional(db).await)?;
+        let Some((workspace, account, provider)) = ended else {
+            return Ok(false);
+        };
+        tx.note(Note {
+            workspace,
+            user: None,
+            deed: Deed::LostApproval,
+            subject: Some(&account),
+            provider: Some(&provider),
+        })
+        .await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Takes a grant out for good, under the lease or without, and gives what it was.
+    pub async fn take_grant(&self, connection: ConnectionId) -> Result<Option<Vec<u8>>> {
+        on!(self.pools.write, db => sqlx::query_scalar(
+            "DELETE FROM grants WHERE connection_id = $1 RETURNING sealed")
+            .bind(connection).fetch_optional(db).await)
+    }
+
+    /// The grants that want to be looked at before their stated life is over: those that can be renewed
+    /// when half of it has passed, and those that have reached their end. The most urgent first.
+    pub async fn grants_near_their_end(&self, limit: i64) -> Result<Vec<ConnectionId>> {
+        on!(self.pools.read, db => sqlx::query_scalar(
+            "SELECT g.connection_id FROM grants g JOIN connections c ON c.id = g.connection_id
+             WHERE g.lapses_at IS NOT NULL AND c.state = 'connected' AND c.disconnected_at IS NULL
+                AND (g.lapses_at <= (SELECT now FROM clock)
+                    OR g.renews AND g.lapses_at - (SELECT now FROM clock) <= (SELECT now FROM clock) - g.updated_at)
+                AND COALESCE(g.retry_at, 0) <= (SELECT now FROM clock)
+             ORDER BY g.lapses_at LIMIT $1")
+            .bind(limit).fetch_all(db).await)
     }
 
     /// The version of a grant, which changes whenever it is renewed or approved anew.

@@ -5,13 +5,26 @@ use sqlx::{Connection, PgPool, SqlSafeStr, SqliteConnection};
 
 use super::Result;
 
-/// Number, name, and the text for each database.
-const ALL: [(i64, &str, &str, &str); 1] = [(
-    1,
-    "start",
-    include_str!("../../migrations/sqlite/0001_start.sql"),
-    include_str!("../../migrations/postgres/0001_start.sql"),
-)];
+/// A migration's name, and its text for each database.
+struct Step(&'static str, &'static str, &'static str);
+
+macro_rules! step {
+    ($name:literal) => {
+        Step(
+            $name,
+            include_str!(concat!("../../migrations/sqlite/", $name, ".sql")),
+            include_str!(concat!("../../migrations/postgres/", $name, ".sql")),
+        )
+    };
+}
+
+/// In their order; the first is number 1.
+const ALL: [Step; 4] = [
+    step!("0001_start"),
+    step!("0002_audit"),
+    step!("0003_ways_in"),
+    step!("0004_lapse"),
+];
 
 /// sqlx takes no lock around SQLite migrations. Inside one immediate transaction its own ones become
 /// savepoints: a second process that starts at the same moment waits, and then finds all done.
@@ -27,9 +40,13 @@ pub(super) async fn run_on_postgres(pool: &PgPool) -> Result<()> {
 }
 
 fn migrator(dialect: fn(&'static str, &'static str) -> &'static str) -> Migrator {
-    let migrations = ALL.iter().map(|&(number, name, sqlite, postgres)| {
-        let sql = dialect(sqlite, postgres).into_sql_str();
-        Migration::new(number, name.into(), MigrationType::Simple, sql, false)
-    });
+    let migrations = ALL
+        .iter()
+        .zip(1..)
+        .map(|(&Step(name, sqlite, postgres), number)| {
+            let sql = dialect(sqlite, postgres).into_sql_str();
+            let described = name.split_once('_').map_or(name, |(_, name)| name);
+            Migration::new(number, described.into(), MigrationType::Simple, sql, false)
+        });
     Migrator::with_migrations(migrations.collect())
 }

@@ -1,5 +1,6 @@
 //! What must survive: SQL, on SQLite or PostgreSQL alike. One file for each thing that is kept.
 
+mod audit;
 mod connections;
 pub(crate) mod db;
 mod grants;
@@ -12,13 +13,16 @@ mod secrets;
 
 use chrono::{DateTime, Utc};
 
-pub use connections::{Approval, Connection, ConnectionState, Left, NewConnection};
+pub use audit::{Deed, KEPT as AUDIT_KEPT, Note, Noted};
+pub use connections::{Approval, Approver, Connection, ConnectionState, Left, NewConnection};
 pub use db::{DEADLINE, Location, Pool, Tx};
 pub(crate) use db::{Done, on};
-pub use grants::{Lease, Swap};
+pub use grants::{GrantLife, Lease, SealedGrant, Swap};
 pub use instances::SAY_SO;
 pub use items::{ListQuery, ListRow, Mark, PageCounts, Span};
-pub use people::{Identity, LONGEST_SIGN_IN, NewPerson, OwnSignIn, SignIn};
+pub use people::{
+    Identity, Known, LONGEST_SIGN_IN, NewPerson, OwnSignIn, SignIn, WayIn, WayInState,
+};
 pub use runs::{Cause, Cost, Progress, Run, RunState, StreamProgress, UnfinishedRun};
 
 pub type Result<T> = std::result::Result<T, Error>;

@@ -26,6 +26,13 @@ impl Store {
         Ok(n > 0)
     }
 
+    /// The first bytes of everything sealed, each beginning once: they name the keys that are needed.
+    pub async fn sealed_heads(&self, length: i32) -> Result<Vec<Vec<u8>>> {
+        on!(self.pools.read, db => sqlx::query_scalar(
+            "SELECT SUBSTR(sealed, 1, $1) FROM secrets UNION SELECT SUBSTR(sealed, 1, $1) FROM grants")
+            .bind(length).fetch_all(db).await)
+    }
+
     /// All secrets, by name.
     pub async fn secrets(&self) -> Result<Vec<(String, Vec<u8>)>> {
         on!(self.pools.read, db =>

@@ -14,7 +14,9 @@ pub use keys::{BadKeys, Key, KeyFileError, KeyId, KeyRing, open_key_file};
 /// The layout of a sealed value; the first byte of each, so that another layout can follow.
 const LAYOUT: u8 = 1;
 const NONCE: usize = 24;
-const HEAD: usize = 1 + KeyId::LENGTH + NONCE;
+/// The part of a sealed value that names its key.
+pub const KEY_HEAD: usize = 1 + KeyId::LENGTH;
+const HEAD: usize = KEY_HEAD + NONCE;
 
 /// What a sealed value belongs to. A value moved to another row does not open there.
 pub struct Owner(String);
@@ -68,7 +70,7 @@ impl Vault {
     pub fn open(&self, owner: &Owner, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let id = key_of(sealed).ok_or(OpenError::Damaged)?;
         let key = self.ring.find(id).ok_or(OpenError::KeyMissing(id))?;
-        let (head, ciphertext) = sealed.split_at(HEAD);
+        let (head, ciphertext) = sealed.split_at_checked(HEAD).ok_or(OpenError::Damaged)?;
         let nonce: [u8; NONCE] = head[HEAD - NONCE..]
             .try_into()
             .expect("the head ends with the nonce");
@@ -101,6 +103,12 @@ impl Vault {
         Ok(Resealed::Anew(self.seal(owner, &plain)))
     }
 
+    /// The keys that are named by these heads of sealed values and are not in the ring.
+    pub fn lacking(&self, heads: &[Vec<u8>]) -> Vec<KeyId> {
+        let named = heads.iter().filter_map(|head| key_of(head));
+        named.filter(|id| self.ring.find(*id).is_none()).collect()
+    }
+
     /// The id of the key that seals.
     pub fn newest(&self) -> KeyId {
         self.ring.newest().id()
@@ -113,12 +121,12 @@ impl Vault {
     }
 }
 
-/// The key a value was sealed with, where it is a sealed value at all.
+/// The key a value was sealed with, by its head, where it is a sealed value at all.
 pub fn key_of(sealed: &[u8]) -> Option<KeyId> {
-    if sealed.len() < HEAD || sealed[0] != LAYOUT {
+    if sealed.len() < KEY_HEAD || sealed[0] != LAYOUT {
         return None;
     }
-    let id: [u8; KeyId::LENGTH] = sealed[1..=KeyId::LENGTH].try_into().ok()?;
+    let id: [u8; KeyId::LENGTH] = sealed[1..KEY_HEAD].try_into().ok()?;
     Some(KeyId::from(id))
 }
 

@@ -1,6 +1,7 @@
 //! `POST /integrations/{provider}/authorize`: sends the browser to the provider, the whole page.
 
 use actix_session::Session;
+use actix_web::error::UrlencodedError;
 use actix_web::http::header::HOST;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
@@ -25,13 +26,14 @@ pub async fn authorize(
     session: Session,
     who: Who,
     Known(provider): Known,
-    form: Option<web::Form<AuthorizeForm>>,
+    form: actix_web::Result<web::Form<AuthorizeForm>>,
 ) -> Result<HttpResponse> {
     if is_elsewhere(&req, &app) {
         let home = format!("{}{}", app.origin(), urls::home_connect(provider.slug()));
         return Ok(fragment::redirect(&req, &home));
     }
-    let purpose = purpose(&app, &who, provider.slug(), form.as_deref()).await?;
+    let form = given(form)?;
+    let purpose = purpose(&app, &who, provider.slug(), form.as_ref()).await?;
     let known = session.browser();
     let browser = known.clone().unwrap_or_default();
     let oauth = provider.oauth(&app.client);
@@ -48,6 +50,17 @@ pub async fn authorize(
         session.keep_browser(&browser)?;
     }
     Ok(fragment::redirect(&req, url.as_str()))
+}
+
+/// The form, where there is one: pressing Connect needs none.
+fn given(form: actix_web::Result<web::Form<AuthorizeForm>>) -> Result<Option<AuthorizeForm>> {
+    match form {
+        Ok(form) => Ok(Some(form.into_inner())),
+        Err(error) => match error.as_error() {
+            Some(UrlencodedError::ContentType) => Ok(None),
+            _ => Err(WebError::Refused(error.as_response_error().status_code())),
+        },
+    }
 }
 
 async fn purpose(

@@ -10,11 +10,12 @@ use super::errors::{Result, WebError};
 use super::fragment;
 use super::guard::SignedIn;
 use super::page::{
-    Chrome, Here, ItemRow, Notice, ProviderView, StateView, When, capital, grouped, length,
+    Chrome, Here, ItemRow, LifeView, Notice, ProviderView, StateView, When, capital, grouped,
+    length,
 };
 use crate::item::ConnectionId;
 use crate::providers::{self, Description};
-use crate::store::{Connection, ConnectionState, ListQuery, Run, RunState, SignIn};
+use crate::store::{Connection, ConnectionState, ListQuery, Run, RunState, SignIn, WayInState};
 
 /// Items shown on the connection's own page.
 const NEWEST: usize = 12;
@@ -40,6 +41,8 @@ struct ConnectionView {
     works: bool,
     /// Why it does not work, and what to do.
     reason: Option<String>,
+    life: LifeView,
+    way_in: WayInState,
     scopes: Vec<String>,
     created: When,
     items: String,
@@ -97,6 +100,7 @@ pub async fn connection_show(
     let newest = app.store.list(&newest).await?;
     let run = run.map(|run| run_view(&run, provider, now));
     let live = run.as_ref().is_some_and(|run| run.live);
+    let way_in = app.store.way_in_of(id, sign_in.user_id).await?;
     let notice = instead_of(&app, &sign_in, query.instead_of.as_deref()).await?;
     let page = ConnectionPage {
         chrome: Chrome::new(&connection.account_name, Here::Home, Some(&sign_in))
@@ -109,7 +113,7 @@ pub async fn connection_show(
             .into_iter()
             .map(|row| ItemRow::new(row, provider, &connection.account_name, now))
             .collect(),
-        connection: connection_view(connection, provider, now),
+        connection: connection_view(connection, provider, way_in, now),
         run,
     };
     let html = if fragment::is_wanted(&req) {
@@ -123,6 +127,7 @@ pub async fn connection_show(
 fn connection_view(
     connection: Connection,
     provider: &Description,
+    way_in: WayInState,
     now: DateTime<Utc>,
 ) -> ConnectionView {
     ConnectionView {
@@ -134,6 +139,8 @@ fn connection_view(
         works: connection.state == ConnectionState::Connected,
         reason: (connection.state == ConnectionState::Reconnect)
             .then(|| ended(provider.name, connection.reason.as_deref())),
+        life: LifeView::new(&connection.life, provider.name, now),
+        way_in,
         scopes: connection.scopes,
         created: When::new(connection.created_at, now),
         items: grouped(connection.items),

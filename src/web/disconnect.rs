@@ -31,7 +31,7 @@ pub async fn connection_disconnect(
     id: web::Path<String>,
 ) -> Result<HttpResponse> {
     let id: ConnectionId = id.parse().map_err(|_| WebError::NotFound)?;
-    let (app, workspace) = (app.into_inner(), sign_in.workspace_id);
+    let (app, by) = (app.into_inner(), sign_in.clone());
     // A task of its own: what has begun ends, whether or not the browser waits for the receipt.
     let task = tokio::spawn(async move {
         let exit = Exit {
@@ -40,7 +40,7 @@ pub async fn connection_disconnect(
             client: &app.client,
             providers: &app.providers,
         };
-        let receipt = exit.disconnect(workspace, id).await;
+        let receipt = exit.disconnect(&by, id).await;
         app.eraser.notify_one();
         receipt
     });

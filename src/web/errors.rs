@@ -1,5 +1,7 @@
 //! What can go wrong for somebody at the other end, and how each of them is told.
 
+use std::time::Duration;
+
 use actix_session::storage::{LoadError, SaveError, UpdateError};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -13,7 +15,7 @@ use askama::Template;
 use super::guard::Who;
 use super::headers;
 use super::log::RequestId;
-use super::page::{Chrome, Here, ProviderView};
+use super::page::{Chrome, Here, ProviderView, length};
 use super::{fragment, urls};
 use crate::ephemeral::Away;
 use crate::oauth::{NotPending, Refusal};
@@ -43,6 +45,14 @@ pub enum WebError {
     NotAllowed,
     #[error("the parameter {0} {1}")]
     BadQuery(&'static str, String),
+    #[error("the link is used, expired or not whole")]
+    LinkUsed,
+    #[error("this account cannot become their way in")]
+    NotYours,
+    #[error("the last way in stays")]
+    LastWayIn,
+    #[error("too often; again in {0:?}")]
+    TooOften(Duration),
     #[error("a store is away: {0}")]
     StoreAway(String),
     #[error("{0}")]
@@ -120,6 +130,15 @@ impl WebError {
         }
     }
 
+    /// How long to leave us alone before trying again.
+    fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::StoreAway(_) => Some(RETRY),
+            Self::TooOften(wait) => Some(whole(*wait)),
+            _ => None,
+        }
+    }
+
     fn told(&self) -> Told {
         let nothing = "Nothing was stored.".to_owned();
         match self {
@@ -189,6 +208,34 @@ impl WebError {
                 kept: String::new(),
                 action: Action::home("Go to the start"),
             },
+            Self::LinkUsed => Told {
+                status: StatusCode::NOT_FOUND,
+                title: "This link cannot be used".into(),
+                what: "It has been used already, is older than fifteen minutes, or is not whole. Ask whoever hosts this Tributary for another one.".into(),
+                kept: String::new(),
+                action: Action::home("Go to the start"),
+            },
+            Self::NotYours => Told {
+                status: StatusCode::CONFLICT,
+                title: "This account cannot sign you in".into(),
+                what: "It signs somebody else in already, or somebody else approved it. A way in is never taken from anybody.".into(),
+                kept: "Nothing was changed; the connection works as before.".into(),
+                action: Action::home("Go to the start"),
+            },
+            Self::LastWayIn => Told {
+                status: StatusCode::CONFLICT,
+                title: "This is your last way in".into(),
+                what: "Without it you could not sign in again. Add another one first.".into(),
+                kept: "Nothing was changed.".into(),
+                action: Action::Link { label: "Show sign-ins".into(), href: urls::sessions().into() },
+            },
+            Self::TooOften(wait) => Told {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                title: "That was often".into(),
+                what: format!("Somebody at your address has pressed Connect very often. Try again in {}.", length(whole(*wait))),
+                kept: "Nothing was changed.".into(),
+                action: Action::home("Go to the start"),
+            },
             Self::StoreAway(_) => Told {
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 title: "One moment, please".into(),
@@ -249,8 +296,13 @@ struct ErrorPage {
     reference: String,
 }
 
-/// Seconds after which a store that is away is worth another try.
-const RETRY: HeaderValue = HeaderValue::from_static("2");
+/// After this a store that is away is worth another try.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// A length of time in whole seconds, not shorter than it was.
+fn whole(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0))
+}
 
 /// Who is told, and how.
 struct Listener {
@@ -264,8 +316,8 @@ fn draw_for(error: &WebError, listener: Listener) -> HttpResponse {
     let told = error.told();
     let mut response = HttpResponse::build(told.status);
     response.insert_header(fragment::vary());
-    if told.status == StatusCode::SERVICE_UNAVAILABLE {
-        response.insert_header((RETRY_AFTER, RETRY));
+    if let Some(wait) = error.wait() {
+        response.insert_header((RETRY_AFTER, wait.as_secs()));
     }
     if matches!(error, WebError::SignedOut) {
         let home = HeaderValue::from_static(urls::home());

@@ -9,7 +9,7 @@ use super::App;
 use super::errors::Result;
 use super::fragment;
 use super::guard::Who;
-use super::page::{Chrome, Here, Notice, ProviderView, StateView, When, grouped};
+use super::page::{Chrome, Here, LifeView, Notice, ProviderView, StateView, When, grouped};
 use crate::item::ConnectionId;
 use crate::providers::{self, Description};
 use crate::store::{Connection, ConnectionState, Run, RunState, SignIn};
@@ -59,6 +59,8 @@ struct ConnectionCard {
     state: StateView,
     works: bool,
     items: String,
+    /// What to do before the approval runs out.
+    warning: Option<String>,
     last_import: Option<When>,
     /// How the last import ended, where it did not reach its end.
     trouble: Option<Trouble>,
@@ -160,6 +162,7 @@ fn provider_card(
             state: connection.state.into(),
             works: connection.state == ConnectionState::Connected,
             items: grouped(connection.items),
+            warning: warning(connection, provider, now),
             last_import: connection.last_import_at.map(|time| When::new(time, now)),
             trouble: run.and_then(|run| trouble(run, now)),
             progress: live.map(|run| progress(run, provider)),
@@ -170,6 +173,12 @@ fn provider_card(
         on: app.providers.find(provider.slug).is_some(),
         connections: own.map(card).collect(),
     }
+}
+
+fn warning(connection: &Connection, provider: &Description, now: DateTime<Utc>) -> Option<String> {
+    let life = LifeView::new(&connection.life, provider.name, now);
+    let works = connection.state == ConnectionState::Connected;
+    (works && life.warns).then_some(life.text)
 }
 
 fn trouble(run: &Run, now: DateTime<Utc>) -> Option<Trouble> {

@@ -16,7 +16,7 @@ use super::guard::SignedIn;
 use super::page::{Chrome, Here, ItemRow, ProviderView, grouped};
 use crate::item::{ConnectionId, WorkspaceId};
 use crate::providers;
-use crate::store::{Connection, ListQuery, Mark, SignIn};
+use crate::store::{Connection, ConnectionState, ListQuery, Mark, SignIn};
 use crate::vault::{Owner, Vault};
 
 const LIMIT: usize = 50;
@@ -126,8 +126,39 @@ struct ItemsPage {
     total: String,
     rows: Vec<ItemRow>,
     more: Option<String>,
+    /// The connections among them that bring nothing new until they are approved again.
+    ended: Vec<Ended>,
     /// Offered where nothing is connected.
     connect: Vec<ProviderView>,
+}
+
+struct Ended {
+    id: ConnectionId,
+    provider: ProviderView,
+    /// Whether the provider has credentials here.
+    on: bool,
+    what: String,
+}
+
+impl Ended {
+    fn new(app: &App, connection: &Connection) -> Option<Self> {
+        let provider = providers::describe(&connection.provider)?;
+        (connection.state == ConnectionState::Reconnect).then(|| Self {
+            id: connection.id,
+            provider: provider.into(),
+            on: app.providers.find(provider.slug).is_some(),
+            what: format!(
+                "{} has ended the approval of {}. {}Its items stay, and are not kept fresh.",
+                provider.name,
+                connection.account_name,
+                connection
+                    .reason
+                    .as_deref()
+                    .map(|said| format!("It said: “{said}”. "))
+                    .unwrap_or_default(),
+            ),
+        })
+    }
 }
 
 /// `GET /items`
@@ -186,6 +217,10 @@ async fn show(
         total: grouped(connections.iter().map(|connection| connection.items).sum()),
         rows: rows(span.rows, &connections),
         more: next,
+        ended: connections
+            .iter()
+            .filter_map(|connection| Ended::new(app, connection))
+            .collect(),
         connect: if all.is_empty() {
             app.providers
                 .iter()

@@ -2,6 +2,7 @@
 
 mod allow;
 mod assets;
+mod audit;
 mod authorize;
 mod connections;
 mod disconnect;
@@ -12,6 +13,7 @@ mod headers;
 mod health;
 mod home;
 mod items;
+mod limits;
 mod load;
 mod log;
 mod oauth_callback;
@@ -20,8 +22,10 @@ mod page;
 mod routes;
 mod session;
 mod sessions;
+pub mod sign_in_link;
 mod sign_out;
 pub mod urls;
+mod way_in;
 
 use std::sync::Arc;
 
@@ -39,6 +43,7 @@ use crate::vault::Vault;
 
 pub use allow::Allow;
 pub use authorize::is_loopback;
+pub use limits::{Rate, TrustedProxies};
 pub use routes::site;
 
 /// What handlers work with.
@@ -54,6 +59,8 @@ pub struct App {
     pub public_url: Url,
     pub allow: Allow,
     pub cookie_key: Key,
+    pub connect_rate: Rate,
+    pub proxies: TrustedProxies,
     /// Rung when there is something to erase.
     pub eraser: Arc<Notify>,
 }

@@ -98,7 +98,7 @@ async fn approve(
         oauth: &oauth,
     };
     let signer = match &who.0 {
-        Some(sign_in) => Signer::SignedIn(sign_in.workspace_id),
+        Some(sign_in) => Signer::SignedIn(sign_in.workspace_id, sign_in.user_id),
         None => Signer::Visitor,
     };
     let allowed = |who: &Identity| {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::providers::Description;
-use crate::store::{ConnectionState, ListRow, RunState, SignIn};
+use crate::store::{ConnectionState, GrantLife, ListRow, RunState, SignIn};
 
 /// The frame of a page.
 pub struct Chrome {
@@ -95,6 +95,39 @@ fn relative(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
     };
     let s = if n == 1 { "" } else { "s" };
     format!("{n} {unit}{s} ago")
+}
+
+/// What a connection lives on and until when, in words, with a warning where it is about to end.
+pub struct LifeView {
+    pub text: String,
+    pub warns: bool,
+}
+
+/// The part of a stated life after which a person is warned: by then it should have been renewed.
+const WORRYING: i64 = 75;
+
+impl LifeView {
+    pub fn new(life: &GrantLife, provider: &str, now: DateTime<Utc>) -> Self {
+        let day = |end: DateTime<Utc>| match end - now < TimeDelta::days(2) {
+            true => end.format("%-d %B %Y, %H:%M UTC"),
+            false => end.format("%-d %B %Y"),
+        };
+        let warns = life.spent(now).is_some_and(|spent| spent >= WORRYING);
+        let text = match (life.renews, life.lapses_at) {
+            (true, Some(end)) if warns => format!(
+                "Not renewed for long, and would end on {}. Import now, or reconnect.",
+                day(end)
+            ),
+            (true, Some(end)) => format!("Renews itself; would end on {} if unused.", day(end)),
+            (true, None) => format!("Renews itself; {provider} names no end."),
+            (false, Some(end)) => format!(
+                "Cannot be renewed and ends on {}. Reconnect before then.",
+                day(end)
+            ),
+            (false, None) => format!("Lives until {provider} ends it; then reconnect."),
+        };
+        Self { text, warns }
+    }
 }
 
 /// A length of time, as a person says it.
@@ -255,6 +288,27 @@ mod tests {
         assert_eq!(ago(2 * 3600), "2 hours ago");
         assert_eq!(ago(3 * 86_400), "3 days ago");
         assert_eq!(ago(60 * 86_400), "22 September 2026");
+    }
+
+    #[test]
+    fn what_a_connection_lives_on_is_said_and_worried_about_in_time() {
+        let now = Utc::now();
+        let says = |renews, spent: Option<i64>| {
+            let life = GrantLife {
+                renews,
+                renewed_at: spent.map(|days| now - TimeDelta::days(days)),
+                lapses_at: spent.map(|days| now + TimeDelta::days(60 - days)),
+            };
+            let view = LifeView::new(&life, "Airtable", now);
+            (view.text, view.warns)
+        };
+        let (text, warns) = says(true, Some(3));
+        assert!(
+            text.starts_with("Renews itself; would end on ") && !warns,
+            "{text}"
+        );
+        assert!(says(true, Some(46)).1 && says(false, Some(59)).1);
+        assert!(!says(true, Some(44)).1 && !says(true, None).1 && !says(false, None).1);
     }
 
     #[test]

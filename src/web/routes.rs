@@ -11,8 +11,9 @@ use actix_web::{Error, HttpResponse, Resource, Route};
 
 use super::errors::{self, WebError};
 use super::{
-    App, assets, authorize, connections, disconnect, guard, headers, health, home, items, load,
-    log, oauth_callback, origin, session, sessions, sign_out, urls,
+    App, assets, audit, authorize, connections, disconnect, guard, headers, health, home, items,
+    limits, load, log, oauth_callback, origin, session, sessions, sign_in_link, sign_out, urls,
+    way_in,
 };
 
 /// The largest form that any page sends.
@@ -33,6 +34,7 @@ pub fn site(
     actix_web::App::new()
         .configure(routes(app))
         .wrap(from_fn(origin::check))
+        .wrap(from_fn(limits::not_too_long))
         .wrap(from_fn(errors::draw))
         .wrap(Compress::default())
         .wrap(from_fn(headers::secure))
@@ -55,7 +57,12 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                 scope("")
                     .wrap(sessions)
                     .service(open(urls::HOME, read().to(home::home_show)))
-                    .service(open(urls::AUTHORIZE, post().to(authorize::authorize)))
+                    .service(open(
+                        urls::AUTHORIZE,
+                        post()
+                            .to(authorize::authorize)
+                            .wrap(from_fn(limits::not_too_often)),
+                    ))
                     .service(open(
                         urls::CALLBACK,
                         read().to(oauth_callback::oauth_callback),
@@ -74,11 +81,23 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                         urls::DISCONNECT,
                         post().to(disconnect::connection_disconnect),
                     ))
+                    .service(closed(urls::WAY_IN, post().to(way_in::way_in_add)))
                     .service(closed(urls::SESSIONS, read().to(sessions::sessions_list)))
                     .service(closed(
                         urls::SESSIONS_END_ALL,
                         post().to(sessions::sessions_end_all),
                     ))
+                    .service(closed(
+                        urls::WAY_IN_REMOVE,
+                        post().to(way_in::way_in_remove),
+                    ))
+                    .service(
+                        resource(urls::SIGN_IN_LINK)
+                            .route(read().to(sign_in_link::sign_in_link_show))
+                            .route(post().to(sign_in_link::sign_in_link_use))
+                            .wrap(from_fn(guard::find_out)),
+                    )
+                    .service(closed(urls::AUDIT, read().to(audit::audit_list)))
                     .service(closed(urls::SIGN_OUT, post().to(sign_out::sign_out)))
                     .default_service(to(nothing).wrap(from_fn(guard::find_out))),
             );

@@ -9,6 +9,7 @@ use super::errors::Result;
 use super::guard::SignedIn;
 use super::page::{Chrome, Here, When};
 use super::{App, fragment, urls};
+use crate::item::IdentityId;
 use crate::providers;
 
 #[derive(Template)]
@@ -16,6 +17,15 @@ use crate::providers;
 struct SessionsPage {
     chrome: Chrome,
     sign_ins: Vec<SignInRow>,
+    ways_in: Vec<WayInRow>,
+}
+
+struct WayInRow {
+    id: IdentityId,
+    provider: String,
+    whose: String,
+    /// The last one stays.
+    can_go: bool,
 }
 
 struct SignInRow {
@@ -35,17 +45,34 @@ pub async fn sessions_list(
     let now = Utc::now();
     let own = app.store.own_sign_ins(sign_in.user_id, now).await?;
     let row = |own: crate::store::OwnSignIn| SignInRow {
-        by: providers::describe(&own.provider).map_or(own.provider.clone(), |it| it.name.into()),
+        by: if own.by_link {
+            "Link from the host".into()
+        } else {
+            name(&own.provider)
+        },
         workspace: own.workspace,
         since: When::new(own.created_at, now),
         used: When::new(own.seen_at, now),
         is_this: own.id == sign_in.id,
     };
+    let ways_in = app.store.ways_in(sign_in.user_id).await?;
+    let can_go = ways_in.len() > 1;
+    let way_in = |way: crate::store::WayIn| WayInRow {
+        id: way.id,
+        provider: name(&way.provider),
+        whose: way.email.unwrap_or(way.account_id),
+        can_go,
+    };
     let page = SessionsPage {
         chrome: Chrome::new("Sign-ins", Here::Nowhere, Some(&sign_in)),
         sign_ins: own.into_iter().map(row).collect(),
+        ways_in: ways_in.into_iter().map(way_in).collect(),
     };
     Ok(fragment::html(page.render()?))
+}
+
+fn name(slug: &str) -> String {
+    providers::describe(slug).map_or(slug, |it| it.name).into()
 }
 
 /// `POST /sessions/end-all`: signs out everywhere, here too.
@@ -55,7 +82,7 @@ pub async fn sessions_end_all(
     session: Session,
     SignedIn(sign_in): SignedIn,
 ) -> Result<HttpResponse> {
-    app.store.end_all_sign_ins(sign_in.user_id).await?;
+    app.store.end_all_sign_ins(&sign_in).await?;
     session.purge();
     Ok(fragment::redirect(&req, urls::home()))
 }

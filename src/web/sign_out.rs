@@ -15,7 +15,7 @@ pub async fn sign_out(
     session: Session,
     SignedIn(sign_in): SignedIn,
 ) -> Result<HttpResponse> {
-    app.store.end_sign_in(sign_in.id).await?;
+    app.store.end_sign_in(&sign_in).await?;
     session.purge();
     Ok(fragment::redirect(&req, urls::home()))
 }

@@ -3,7 +3,7 @@
 
 use std::borrow::Borrow;
 
-use crate::item::ConnectionId;
+use crate::item::{ConnectionId, IdentityId};
 
 pub const HOME: &str = "/";
 pub const AUTHORIZE: &str = "/integrations/{provider}/authorize";
@@ -13,9 +13,13 @@ pub const PROVIDER_ITEMS: &str = "/integrations/{provider}/items";
 pub const ITEMS: &str = "/items";
 pub const CONNECTION: &str = "/connections/{connection}";
 pub const DISCONNECT: &str = "/connections/{connection}/disconnect";
+pub const WAY_IN: &str = "/connections/{connection}/way-in";
 pub const SESSIONS: &str = "/sessions";
 pub const SESSIONS_END_ALL: &str = "/sessions/end-all";
+pub const WAY_IN_REMOVE: &str = "/sessions/ways-in/{identity}/remove";
+pub const SIGN_IN_LINK: &str = "/sign-in/{token}";
 pub const SIGN_OUT: &str = "/sign-out";
+pub const AUDIT: &str = "/audit";
 pub const ASSET: &str = "/static/{hash}/{name:.*}";
 pub const HEALTHZ: &str = "/healthz";
 pub const READYZ: &str = "/readyz";
@@ -44,6 +48,27 @@ pub fn sessions() -> &'static str {
 
 pub fn sessions_end_all() -> &'static str {
     SESSIONS_END_ALL
+}
+
+pub fn audit() -> &'static str {
+    AUDIT
+}
+
+/// The audit trail from the entry before this one on.
+pub fn audit_before(id: i64) -> String {
+    format!("{AUDIT}?before={id}")
+}
+
+pub fn sign_in_link(token: &str) -> String {
+    SIGN_IN_LINK.replace("{token}", token)
+}
+
+pub fn way_in(id: impl Borrow<ConnectionId>) -> String {
+    WAY_IN.replace("{connection}", &id.borrow().to_string())
+}
+
+pub fn way_in_remove(id: impl Borrow<IdentityId>) -> String {
+    WAY_IN_REMOVE.replace("{identity}", &id.borrow().to_string())
 }
 
 pub fn sign_out() -> &'static str {

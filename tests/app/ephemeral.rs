@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use actix_session::storage::{SessionKey, SessionStore};
 use actix_web::cookie::time::Duration as Ttl;
-use deadpool_redis::redis;
 use futures_util::future::{BoxFuture, join_all};
 use tributary::ephemeral::{
     Away, RedisLocation, Sessions, SharedEphemeral, SqlEphemeral, connect_redis,
@@ -124,24 +123,7 @@ impl Home {
                     }
                 }
             }
-            Ground::Redis(server) => {
-                let client = redis::Client::open(server.url()).expect("an address");
-                let connection = client.get_multiplexed_async_connection().await;
-                let mut connection = connection.expect("a connection");
-                let names = redis::cmd("KEYS")
-                    .arg("*")
-                    .query_async(&mut connection)
-                    .await;
-                let mut all: Vec<Vec<u8>> = names.expect("the names");
-                for name in all.clone() {
-                    let value = redis::cmd("GET")
-                        .arg(name)
-                        .query_async(&mut connection)
-                        .await;
-                    all.push(value.expect("a value"));
-                }
-                all.concat()
-            }
+            Ground::Redis(server) => server.everything().await,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The application from outside, one file for each feature.
 
 mod architecture;
+mod audit;
 mod away;
 mod browser;
 mod browser_harness;
@@ -8,6 +9,7 @@ mod cli;
 mod disconnect;
 mod ephemeral;
 mod imports;
+mod limits;
 mod pages;
 mod refresh;
 mod rotation;
@@ -16,3 +18,5 @@ mod sign_in;
 mod stand_in;
 mod store;
 mod support;
+mod ways_in;
+mod workspaces;

@@ -14,9 +14,12 @@ use tributary::grants::{
     AccessToken, GrantError, Grants, GrantsParts, RefreshFailure, Refresher, Times, Tokens,
 };
 use tributary::item::ConnectionId;
-use tributary::store::{ConnectionState, Identity, NewConnection, NewPerson, Store};
+use tributary::store::{
+    Approver, Connection, ConnectionState, Identity, NewConnection, NewPerson, Store,
+};
 use tributary::vault::{Key, KeyRing, Vault};
 
+use crate::support::database::execute;
 use crate::support::services::postgres_database;
 
 /// Short pauses between attempts; room enough for an answer on a machine that is busy with others.
@@ -54,6 +57,8 @@ struct Ledger {
     rotations: u32,
     requests: u32,
     mood: Mood,
+    /// How long the refresh token lives unused, where the provider says so.
+    unused_life: Option<Duration>,
     /// Whether an answer was lost on its way, so that nobody can know the token that counts.
     lost: bool,
 }
@@ -81,6 +86,7 @@ impl Rotating {
             requests: 0,
             mood: Mood::Good,
             lost: false,
+            unused_life: None,
         };
         let tokens = tokens(&ledger);
         self.0.lock().unwrap().insert(account.into(), ledger);
@@ -97,6 +103,7 @@ fn tokens(ledger: &Ledger) -> Tokens {
         access: AccessToken::new(ledger.access.as_str()),
         refresh: Some(ledger.refresh.as_str().into()),
         lives: Some(Duration::from_secs(3_600)),
+        refresh_lives: ledger.unused_life,
     }
 }
 
@@ -193,7 +200,15 @@ impl World {
 
     /// A connection with a grant and an access token that has expired.
     async fn expired(&self, account: &str) -> ConnectionId {
-        let tokens = self.provider.open(account);
+        self.expired_with(account, None).await
+    }
+
+    /// The same of a grant that ends when it is not used for this long.
+    async fn expired_with(&self, account: &str, unused_life: Option<Duration>) -> ConnectionId {
+        let mut tokens = self.provider.open(account);
+        self.provider
+            .with(account, |ledger| ledger.unused_life = unused_life);
+        tokens.refresh_lives = unused_life;
         let identity = Identity {
             subject: format!("host/test/{account}"),
             provider: "test",
@@ -206,15 +221,20 @@ impl World {
             workspace: account,
             identity: &identity,
         };
-        let (_, workspace) = tx.add_person(person).await.unwrap();
+        let who = tx.add_person(person).await.unwrap();
         let approval = tx
             .approve(&NewConnection {
-                workspace,
+                workspace: who.workspace,
                 provider: "test",
                 account_key: account,
                 account_id: account,
                 account_name: account,
-                person: account,
+                approver: Approver {
+                    user: who.user,
+                    subject: None,
+                    email: None,
+                    name: account,
+                },
                 notes: "",
                 scopes: &[],
             })
@@ -226,6 +246,25 @@ impl World {
             .unwrap();
         tx.commit().await.unwrap();
         approval.connection
+    }
+
+    async fn connection(&self, connection: ConnectionId) -> Connection {
+        let known = self.store.any_connection(connection).await.unwrap();
+        known.expect("the connection is there")
+    }
+
+    /// Moves the last renewal or approval of the grant so many seconds into the past, and forgets that an
+    /// attempt failed.
+    async fn age(&self, connection: ConnectionId, seconds: i64) {
+        let Connection { life, .. } = self.connection(connection).await;
+        let (since, end) = life.renewed_at.zip(life.lapses_at).expect("a stated life");
+        let moved = chrono::Utc::now() - chrono::TimeDelta::seconds(seconds);
+        let sql = format!(
+            "UPDATE grants SET updated_at = {}, lapses_at = {}, retry_at = NULL WHERE connection_id = {connection}",
+            moved.timestamp_millis(),
+            (moved + (end - since)).timestamp_millis(),
+        );
+        execute(self.store.writer(), sql.leak()).await;
     }
 
     async fn state(&self, connection: ConnectionId) -> ConnectionState {
@@ -503,6 +542,7 @@ async fn a_newer_approval_wins_over_a_renewal_on_its_way() {
         access: AccessToken::new("newer.approved"),
         refresh: Some("newer.approved-refresh".into()),
         lives: Some(Duration::from_secs(3_600)),
+        refresh_lives: None,
     };
     let mut tx = world.store.begin().await.unwrap();
     grants.keep(&mut tx, connection, &approved).await.unwrap();
@@ -513,4 +553,68 @@ async fn a_newer_approval_wins_over_a_renewal_on_its_way() {
         grants.access_token(connection).await.unwrap().expose(),
         "newer.approved"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_would_end_from_disuse_is_renewed_once_in_time() {
+    let world = World::on(None).await;
+    let connection = world
+        .expired_with("idle", Some(Duration::from_secs(60)))
+        .await;
+    let (one, other) = (world.process(), world.process());
+    one.keep_alive().await.unwrap();
+    let requests = || world.provider.with("idle", |ledger| ledger.requests);
+    assert_eq!(requests(), 0, "most of its life is still to come");
+
+    world.age(connection, 31).await;
+    let (first, second) = tokio::join!(one.keep_alive(), other.keep_alive());
+    first.and(second).unwrap();
+    assert_eq!(requests(), 1);
+    let life = world.connection(connection).await.life;
+    assert!(
+        life.renews
+            && life
+                .spent(chrono::Utc::now())
+                .is_some_and(|spent| spent < 50)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_past_its_stated_end_is_not_hoped_for_any_longer() {
+    let world = World::on(None).await;
+    let connection = world
+        .expired_with("lapsed", Some(Duration::from_secs(60)))
+        .await;
+    world
+        .provider
+        .with("lapsed", |ledger| ledger.mood = Mood::Broken);
+    world.age(connection, 31).await;
+    world.process().keep_alive().await.unwrap();
+    assert_eq!(world.state(connection).await, ConnectionState::Connected);
+    world.age(connection, 61).await;
+    world.process().keep_alive().await.unwrap();
+    assert_eq!(world.state(connection).await, ConnectionState::Reconnect);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_a_grant_out_waits_for_a_renewal_on_its_way() {
+    let world = World::on(None).await;
+    let connection = world.expired("leaving").await;
+    world.provider.with("leaving", |ledger| {
+        ledger.mood = Mood::Slow(Duration::from_millis(40))
+    });
+    let (renewing, leaving) = (world.process(), world.process());
+    let renewal = tokio::spawn(async move { renewing.access_token(connection).await.map(drop) });
+    crate::support::app::until("the provider is asked", async || {
+        world.provider.with("leaving", |ledger| ledger.requests) == 1
+    })
+    .await;
+    let _held = leaving.hold(connection).await;
+    let sealed = world.store.take_grant(connection).await.unwrap().unwrap();
+    let tokens = leaving.forget(connection, &sealed).await.unwrap();
+    assert!(
+        world.provider.accepts("leaving", &tokens.access),
+        "the renewed one"
+    );
+    renewal.await.unwrap().unwrap();
 }

@@ -67,6 +67,17 @@ pub async fn number_at(url: &str, sql: &str) -> i64 {
     number.expect("a number")
 }
 
+/// Does something in the SQLite file at this address that the product has no words for.
+pub async fn execute_at(url: &str, sql: &'static str) {
+    let path = url.strip_prefix("sqlite:").expect("a file");
+    let options = SqliteConnectOptions::new().filename(path);
+    let mut connection = options.connect().await.expect("SQLite opens");
+    sqlx::raw_sql(sql)
+        .execute(&mut connection)
+        .await
+        .expect("done");
+}
+
 /// The number that a query of the test's own answers.
 pub async fn number(pool: &Pool, sql: &'static str) -> i64 {
     let number = match pool {

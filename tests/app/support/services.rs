@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use deadpool_redis::redis;
 use sqlx::Connection;
 use tempfile::TempDir;
 
@@ -58,6 +59,26 @@ impl Redis {
 
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Every name and value that it holds.
+    pub async fn everything(&self) -> Vec<u8> {
+        let client = redis::Client::open(self.url()).expect("an address");
+        let connection = client.get_multiplexed_async_connection().await;
+        let mut connection = connection.expect("a connection");
+        let names = redis::cmd("KEYS")
+            .arg("*")
+            .query_async(&mut connection)
+            .await;
+        let mut all: Vec<Vec<u8>> = names.expect("the names");
+        for name in all.clone() {
+            let value = redis::cmd("GET")
+                .arg(&name)
+                .query_async(&mut connection)
+                .await;
+            all.push(value.expect("a value"));
+        }
+        all.concat()
     }
 
     /// Ends the server; what it held is gone.

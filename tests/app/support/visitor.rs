@@ -66,6 +66,11 @@ impl Seen {
             .collect()
     }
 
+    /// How many elements `css` selects.
+    pub fn count(&self, css: &str) -> usize {
+        self.texts(css).len()
+    }
+
     /// The number that the first element shows, its thousands apart; zero without one.
     pub fn count_of(&self, css: &str) -> u64 {
         let text = self.texts(css).into_iter().next().unwrap_or_default();
