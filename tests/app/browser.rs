@@ -164,14 +164,13 @@ async fn reconnects_and_disconnects(look: Look, name: &str) {
     browser.see("Import failed").await;
     browser.screenshot(&format!("{name}-6-dashboard")).await;
     assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    browser.goto(&format!("{}/items", app.url)).await;
+    browser.see("has ended the approval of Small Office").await;
+    browser.screenshot(&format!("{name}-6-items")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
     browser.press("Reconnect").await;
     browser.press("Approve").await;
     browser.see("Import finished").await;
-
-    browser.goto(&format!("{}/sessions", app.url)).await;
-    browser.see("this browser").await;
-    browser.screenshot(&format!("{name}-7-sessions")).await;
-    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
 
     browser.goto(&app.url).await;
     browser.press("Small Office").await;
@@ -181,8 +180,60 @@ async fn reconnects_and_disconnects(look: Look, name: &str) {
     browser.see("120 items removed").await;
     browser.screenshot(&format!("{name}-9-receipt")).await;
     assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    browser.press("Audit trail").await;
+    browser.see("disconnected HubSpot Small Office").await;
+    browser.screenshot(&format!("{name}-10-audit")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
     app.stop().await;
     sandbox.stop().await;
+}
+
+/// A second account becomes a second way in, and stops being one.
+async fn keeps_their_ways_in(look: Look, name: &str) {
+    let stores = Stores::embedded();
+    let (app, sandbox) = App::with_sandbox(&stores).await;
+    let browser = Browser::open(look).await;
+    browser.goto(&app.url).await;
+    browser.press("Connect HubSpot").await;
+    browser.press("Approve").await;
+    browser.see("Import finished").await;
+    browser.goto(&app.url).await;
+    browser.press("Connect another account").await;
+    browser.choose("account", "empty").await;
+    browser.press("Approve").await;
+    browser.see("noor@freshstart.example").await;
+    browser.see("Import finished").await;
+    browser.open_details("Details of this connection").await;
+    browser.open_details("Use this account to sign in").await;
+    browser.screenshot(&format!("{name}-11-way-in")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    browser.press("Yes, make it a second way in").await;
+    browser.see("this browser").await;
+    browser.see_count(".ways li", 2).await;
+    browser.screenshot(&format!("{name}-12-sessions")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    browser.press_in(".ways li:last-child", "Remove").await;
+    browser.see_count(".ways li", 1).await;
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    app.stop().await;
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_scripts_somebody_keeps_their_ways_in() {
+    keeps_their_ways_in(Look::default(), "scripts").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_scripts_on_a_phone_somebody_keeps_their_ways_in() {
+    let look = Look {
+        scripts: false,
+        width: 360,
+        height: 740,
+        dark: true,
+    };
+    keeps_their_ways_in(look, "phone-plain").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,7 +20,7 @@ use tributary::store::{
 use tributary::vault::{Key, KeyRing, Vault};
 
 use crate::support::database::execute;
-use crate::support::services::postgres_database;
+use crate::support::services::{Redis, postgres_database};
 
 /// Short pauses between attempts; room enough for an answer on a machine that is busy with others.
 const TIMES: Times = Times {
@@ -180,6 +180,16 @@ impl World {
             vault: Arc::new(Vault::new(KeyRing::new(vec![Key::random()]).unwrap())),
             provider: Arc::default(),
             _folder: folder,
+        }
+    }
+
+    /// PostgreSQL, and Redis for what may be forgotten.
+    async fn at_scale(redis: &Redis) -> Self {
+        let location = redis.url().parse().expect("an address");
+        let ephemeral = tributary::ephemeral::connect_redis(&location).expect("Redis");
+        Self {
+            ephemeral: Arc::new(ephemeral),
+            ..Self::on(Some(postgres_database().await)).await
         }
     }
 
@@ -481,6 +491,12 @@ async fn ten_thousand_renewals_with_faults_lose_nothing_that_was_stored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn renewals_on_postgres_keep_the_same_promises() {
     runs(World::on(Some(postgres_database().await)).await, 400).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn renewals_on_postgres_and_redis_keep_them_too() {
+    let redis = Redis::start().await;
+    runs(World::at_scale(&redis).await, 400).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
