@@ -111,7 +111,9 @@ async fn reach(provider: &ProviderSettings, findings: &mut Findings) {
     if provider.api_version() == it.api_version && it.ends_before(chrono::Utc::now()) {
         findings.look(&format!(
             "{}: API version {} ended on {}; a newer Tributary is due",
-            it.name, it.api_version, it.api_version_ends
+            it.name,
+            it.api_version,
+            it.api_version_ends.unwrap_or_default()
         ));
     }
 }

@@ -1,16 +1,19 @@
 //! Calls to a provider's API on behalf of one account: bearer header, pacing, retries.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use http::Method;
+use chrono::{DateTime, Utc};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::time::Instant;
 use url::Url;
 
 use super::failure::{Failure, FailureKind};
-use super::pace::{Pace, Place};
+use super::pace::{Pace, Pacing, Place, Stated};
 use super::{Answer, Client, Unreachable, below};
 use crate::grants::{AccessToken, GrantError, Grants};
 use crate::item::ConnectionId;
@@ -49,11 +52,12 @@ pub enum Bearer {
     Connection(Arc<Grants>, ConnectionId),
 }
 
-/// Counts what a run costs.
+/// Counts what a run costs, and tells what it waits for.
 #[derive(Default)]
 pub struct Meter {
     calls: AtomicI64,
     waited_ms: AtomicI64,
+    waiting: Mutex<Option<DateTime<Utc>>>,
 }
 
 impl Meter {
@@ -64,42 +68,124 @@ impl Meter {
             waited_ms: self.waited_ms.swap(0, Ordering::Relaxed),
         }
     }
+
+    /// Until when the provider asked us to wait, while we do.
+    pub fn waiting_until(&self) -> Option<DateTime<Utc>> {
+        self.waiting().filter(|until| *until > Utc::now())
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Option<DateTime<Utc>>> {
+        self.waiting
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn wait(&self, pause: Duration) {
+        let until = Utc::now() + pause;
+        let mut waiting = self.waiting();
+        *waiting = (*waiting).max(Some(until));
+    }
+}
+
+/// One question to a provider: where, what, and which budget it counts against. Also one that is sent by
+/// POST only reads, so it may be asked again.
+pub struct Call<'a> {
+    method: Method,
+    path: &'a str,
+    query: Vec<(&'a str, &'a str)>,
+    body: Option<Value>,
+    sort: Option<&'a str>,
+    which: &'a str,
+}
+
+impl<'a> Call<'a> {
+    pub fn get(path: &'a str) -> Self {
+        Self {
+            method: Method::GET,
+            path,
+            query: Vec::new(),
+            body: None,
+            sort: None,
+            which: "",
+        }
+    }
+
+    /// A question that is asked in JSON.
+    pub fn post(path: &'a str, body: Value) -> Self {
+        Self {
+            method: Method::POST,
+            body: Some(body),
+            ..Self::get(path)
+        }
+    }
+
+    /// With these parameters, after those that are there.
+    pub fn query(mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        self.query.extend(pairs);
+        self
+    }
+
+    /// Counts against the budget of this name in place of the general one; `which` tells several of one
+    /// name apart.
+    pub fn within(self, sort: &'a str, which: &'a str) -> Self {
+        Self {
+            sort: Some(sort),
+            which,
+            ..self
+        }
+    }
+}
+
+/// How a provider's answers are read, whatever they answer.
+#[derive(Clone, Copy)]
+pub struct Dialect {
+    /// What kind of failure an answer is that is not a success.
+    pub read_failure: fn(&Answer) -> Failure,
+    /// What an answer's headers say of the limit.
+    pub stated_limit: fn(&HeaderMap) -> Option<Stated>,
+    /// The header that names the API version, where the path does not.
+    pub version_header: Option<&'static str>,
 }
 
 /// One account's way to its provider.
 pub struct Api {
-    pub(super) client: Client,
-    pub(super) base: Url,
-    pub(super) bearer: Bearer,
-    pub(super) pace: Option<Arc<Pace>>,
-    pub(super) read_failure: fn(&Answer) -> Failure,
-    pub(super) meter: Meter,
-    pub(super) patience: Patience,
+    client: Client,
+    base: Url,
+    version: String,
+    bearer: Bearer,
+    pacing: Option<Pacing>,
+    dialect: Dialect,
+    meter: Meter,
+    patience: Patience,
 }
 
 impl Api {
-    /// A way to the API at `base`. `read_failure` is the provider's own reading of an answer that is
-    /// not a success.
+    /// A way to the API at `base`.
     pub fn new(
         client: &Client,
         base: &Url,
+        version: &str,
         bearer: Bearer,
-        read_failure: fn(&Answer) -> Failure,
+        dialect: Dialect,
     ) -> Self {
         Self {
             client: client.clone(),
             base: base.clone(),
+            version: version.to_owned(),
             bearer,
-            pace: None,
-            read_failure,
+            pacing: None,
+            dialect,
             meter: Meter::default(),
             patience: Patience::IMPORT,
         }
     }
 
-    /// The same, keeping to `pace`.
-    pub fn paced(self, pace: Option<Arc<Pace>>) -> Self {
-        Self { pace, ..self }
+    /// The same, keeping to these budgets.
+    pub fn paced(self, pacing: Pacing) -> Self {
+        Self {
+            pacing: Some(pacing),
+            ..self
+        }
     }
 
     /// The same, giving up when a caller of this patience would.
@@ -111,20 +197,21 @@ impl Api {
         &self.meter
     }
 
-    /// Reads `path` as JSON. What may succeed later is tried again, a bounded number of times; an
-    /// answer cut short in the middle counts as such.
-    pub async fn get<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        query: &[(&str, &str)],
-    ) -> Result<T, Failure> {
-        let mut url = below(&self.base, path);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
+    /// The API version in use.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Asks, and reads the answer as JSON. What may succeed later is tried again, a bounded number of
+    /// times; an answer cut short in the middle counts as such.
+    pub async fn ask<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, Failure> {
+        let pace = self.pacing.as_ref().map(|pacing| {
+            let sort = call.sort.unwrap_or_else(|| pacing.general());
+            pacing.of(sort, call.which)
+        });
         let mut attempt = 1;
         loop {
-            let failure = match self.once(url.clone()).await {
+            let failure = match self.once(&call, pace.as_deref()).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
@@ -142,29 +229,39 @@ impl Api {
             }
             tracing::debug!(
                 attempt,
-                http.path = path,
+                http.path = call.path,
                 failure.kind = ?failure.kind,
                 wait_ms = pause.as_millis() as u64,
                 "a call failed and will be made again"
             );
+            if failure.kind == FailureKind::Limited
+                && let Some(pace) = &pace
+            {
+                // Nobody else of this budget is let in earlier either.
+                pace.close_for(pause);
+            }
             self.wait(pause).await;
             attempt += 1;
         }
     }
 
     /// One call; a second one with another token where the provider refused the first one's.
-    async fn once<T: DeserializeOwned>(&self, url: Url) -> Result<T, Failure> {
+    async fn once<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        pace: Option<&Pace>,
+    ) -> Result<T, Failure> {
         let (grants, id) = match &self.bearer {
-            Bearer::Fresh(token) => return self.call(url, token).await,
+            Bearer::Fresh(token) => return self.call(call, pace, token).await,
             Bearer::Connection(grants, id) => (grants, *id),
         };
         let token = grants.access_token(id).await.map_err(no_token)?;
-        match self.call(url.clone(), &token).await {
+        match self.call(call, pace, &token).await {
             Err(refused) if refused.kind == FailureKind::Unauthorized => {}
             answered => return answered,
         }
         let token = grants.replaced_token(id, &token).await.map_err(no_token)?;
-        let again = self.call(url, &token).await;
+        let again = self.call(call, pace, &token).await;
         if let Err(refused) = &again
             && refused.kind == FailureKind::Unauthorized
         {
@@ -176,18 +273,26 @@ impl Api {
         again
     }
 
-    async fn call<T: DeserializeOwned>(&self, url: Url, token: &AccessToken) -> Result<T, Failure> {
-        let place = self.place().await;
+    async fn call<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        pace: Option<&Pace>,
+        token: &AccessToken,
+    ) -> Result<T, Failure> {
+        let request = self.request(call).bearer_auth(token.expose());
+        let place = self.place(pace).await;
         self.meter.calls.fetch_add(1, Ordering::Relaxed);
-        let request = self
-            .client
-            .request(Method::GET, url)
-            .bearer_auth(token.expose());
         let answer = self.client.send(request).await;
         drop(place);
         let answer = answer.map_err(unreachable)?;
+        if let Some(pace) = pace
+            && self.pacing.as_ref().is_some_and(Pacing::heeds)
+            && let Some(stated) = (self.dialect.stated_limit)(&answer.headers)
+        {
+            pace.heed(stated);
+        }
         if !answer.status.is_success() {
-            return Err((self.read_failure)(&answer));
+            return Err((self.dialect.read_failure)(&answer));
         }
         serde_json::from_slice(&answer.body).map_err(|error| {
             let said = format!("an answer that could not be read ({error})");
@@ -195,15 +300,32 @@ impl Api {
         })
     }
 
-    async fn place(&self) -> Option<Place> {
-        let pace = self.pace.as_ref()?;
+    fn request(&self, call: &Call<'_>) -> reqwest::RequestBuilder {
+        let mut url = below(&self.base, call.path);
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&call.query);
+        }
+        let mut request = self.client.request(call.method.clone(), url);
+        if let Some(name) = self.dialect.version_header {
+            request = request.header(name, &self.version);
+        }
+        match &call.body {
+            Some(body) => request
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.to_string()),
+            None => request,
+        }
+    }
+
+    async fn place(&self, pace: Option<&Pace>) -> Option<Place> {
         let start = Instant::now();
-        let place = pace.place().await;
+        let place = pace?.place().await;
         self.waited(start.elapsed());
         Some(place)
     }
 
     async fn wait(&self, pause: Duration) {
+        self.meter.wait(pause);
         self.waited(pause);
         tokio::time::sleep(pause).await;
     }

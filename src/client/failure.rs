@@ -34,6 +34,8 @@ pub enum FailureKind {
     Limited,
     /// Trying again may help: a fault at the provider or on the way.
     Passing,
+    /// The cursor is not good any more; the listing can be read from its beginning.
+    CursorLost,
     /// The provider's pages lead in circles or nowhere.
     Endless,
     /// The provider refused the request itself; trying again does not help.
@@ -53,6 +55,8 @@ pub struct Failure {
     pub said: String,
     /// How long the provider wants to be left alone.
     pub wait: Option<Duration>,
+    /// The scopes that the provider says are lacking, where it names them.
+    pub lacking: Vec<String>,
 }
 
 impl Failure {
@@ -63,7 +67,12 @@ impl Failure {
             kind,
             said,
             wait: None,
+            lacking: Vec::new(),
         }
+    }
+
+    pub fn lacking(self, lacking: Vec<String>) -> Self {
+        Self { lacking, ..self }
     }
 
     pub fn after(self, wait: Option<Duration>) -> Self {

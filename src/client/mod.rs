@@ -17,13 +17,13 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use url::{Origin, Url};
 
-pub use api::{Api, Bearer, Meter, Patience};
+pub use api::{Api, Bearer, Call, Dialect, Meter, Patience};
 pub use failure::{Failure, FailureKind, retry_after};
 pub use oauth::{
-    ClientAuth, Credentials, Endpoints, OAuthClient, TokenAnswer, TokenError, TokenErrorBody,
-    new_verifier,
+    ClientAuth, Credentials, Encoding, Endpoints, OAuthClient, TokenAnswer, TokenError,
+    TokenErrorBody, new_verifier,
 };
-pub use pace::{Budget, Paces};
+pub use pace::{Budget, Limit, Paces, Pacing, Rate, Stated};
 
 /// The largest answer that is read. A page of a hundred records is well below a megabyte.
 const LARGEST: usize = 32 * 1024 * 1024;

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use http::Method;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method};
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
     BasicTokenType,
@@ -35,14 +36,24 @@ pub enum ClientAuth {
     Body,
 }
 
-/// Where a provider's OAuth endpoints are.
+/// How a provider wants the requests to its token endpoints written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    Form,
+    Json,
+}
+
+/// Where a provider's OAuth endpoints are, and how they are spoken to.
 #[derive(Clone)]
 pub struct Endpoints {
     pub authorize: Url,
+    /// What is asked at authorize beside the standard's parameters.
+    pub authorize_with: Vec<(&'static str, String)>,
     pub token: Url,
     pub revoke: Option<Url>,
     pub introspect: Option<Url>,
     pub client_auth: ClientAuth,
+    pub encoding: Encoding,
 }
 
 /// Who we are to a provider.
@@ -149,16 +160,19 @@ impl OAuthClient {
         &self,
         state: &str,
         verifier: Option<&SecretString>,
-        scopes: &[String],
+        scopes: impl Iterator<Item = impl Into<String>>,
     ) -> Url {
         let oauth = self.oauth();
         let mut request = oauth
             .authorize_url(|| CsrfToken::new(state.to_owned()))
-            .add_scopes(scopes.iter().cloned().map(Scope::new));
+            .add_scopes(scopes.map(|scope| Scope::new(scope.into())));
         if let Some(verifier) = verifier {
             let verifier = PkceCodeVerifier::new(verifier.expose_secret().to_owned());
             request =
                 request.set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        }
+        for (name, value) in &self.endpoints.authorize_with {
+            request = request.add_extra_param(*name, value.clone());
         }
         let (mut url, _) = request.url();
         // Blanks as %20: providers' own clients send them so, and some servers read no other. A plus
@@ -180,7 +194,7 @@ impl OAuthClient {
             let verifier = verifier.expose_secret().to_owned();
             request = request.set_pkce_verifier(PkceCodeVerifier::new(verifier));
         }
-        let wire = Wire::new(&self.client);
+        let wire = self.wire();
         wire.read(request.request_async(&wire).await)
     }
 
@@ -189,7 +203,7 @@ impl OAuthClient {
     pub async fn refresh(&self, refresh: &SecretString) -> Result<TokenAnswer, TokenError> {
         let oauth = self.oauth();
         let refresh = RefreshToken::new(refresh.expose_secret().to_owned());
-        let wire = Wire::new(&self.client);
+        let wire = self.wire();
         wire.read(
             oauth
                 .exchange_refresh_token(&refresh)
@@ -264,7 +278,10 @@ impl OAuthClient {
     ) -> Result<bytes::Bytes, Failure> {
         let secret = self.credentials.client_secret.expose_secret();
         let client_id = self.credentials.client_id.as_str();
-        let mut fields = vec![("token", token), ("token_type_hint", hint)];
+        let mut fields = vec![("token", token)];
+        if self.endpoints.encoding == Encoding::Form {
+            fields.push(("token_type_hint", hint));
+        }
         let mut request = self.client.request(Method::POST, url.clone());
         match self.endpoints.client_auth {
             ClientAuth::Basic => request = request.basic_auth(client_id, Some(secret)),
@@ -272,7 +289,13 @@ impl OAuthClient {
                 fields.extend([("client_id", client_id), ("client_secret", secret)])
             }
         }
-        let answer = self.client.send(request.form(&fields)).await;
+        let request = match self.endpoints.encoding {
+            Encoding::Form => request.form(&fields),
+            Encoding::Json => request
+                .header(CONTENT_TYPE, "application/json")
+                .body(as_json(fields.into_iter())),
+        };
+        let answer = self.client.send(request).await;
         let answer =
             answer.map_err(|error| Failure::new(FailureKind::Passing, &error.to_string()))?;
         if !answer.status.is_success() {
@@ -280,6 +303,20 @@ impl OAuthClient {
         }
         Ok(answer.body)
     }
+
+    fn wire(&self) -> Wire {
+        Wire {
+            client: self.client.clone(),
+            encoding: self.endpoints.encoding,
+            answer: Mutex::new(None),
+        }
+    }
+}
+
+/// The fields of a form as one JSON object.
+fn as_json<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let fields = fields.map(|(name, value)| (name.to_owned(), Value::from(value)));
+    Value::Object(fields.collect()).to_string()
 }
 
 type Answered = StandardTokenResponse<Extra, BasicTokenType>;
@@ -289,17 +326,11 @@ type Unanswered = RequestTokenError<Unreachable, BasicErrorResponse>;
 /// came: providers' errors differ too much for the crate's one shape.
 struct Wire {
     client: Client,
+    encoding: Encoding,
     answer: Mutex<Option<Answer>>,
 }
 
 impl Wire {
-    fn new(client: &Client) -> Self {
-        Self {
-            client: client.clone(),
-            answer: Mutex::new(None),
-        }
-    }
-
     fn kept(&self) -> MutexGuard<'_, Option<Answer>> {
         self.answer
             .lock()
@@ -346,7 +377,14 @@ impl<'c> AsyncHttpClient<'c> for Wire {
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
-            let (parts, body) = request.into_parts();
+            let (mut parts, mut body) = request.into_parts();
+            // The crate writes forms; a provider that wants JSON gets the same fields so.
+            if self.encoding == Encoding::Json {
+                let fields: Vec<_> = url::form_urlencoded::parse(&body).collect();
+                body = as_json(fields.iter().map(|(name, value)| (&**name, &**value))).into();
+                let json = HeaderValue::from_static("application/json");
+                parts.headers.insert(CONTENT_TYPE, json);
+            }
             let url = Url::parse(&parts.uri.to_string())
                 .map_err(|e| Unreachable::Network(e.to_string()))?;
             let request = self

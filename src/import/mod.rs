@@ -3,6 +3,7 @@
 
 mod engine;
 mod run;
+mod words;
 
 use std::sync::Arc;
 

@@ -1,34 +1,52 @@
-//! One run: each stream of one connection from its cursor to its end.
+//! One run: each listing of one connection from its cursor to its end, several at once.
 
+use std::collections::{HashSet, VecDeque};
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::EngineParts;
+use super::words::{self, Why};
 use crate::client::{Api, Bearer, Failure, FailureKind};
 use crate::item::{Item, RunId};
-use crate::providers::{Account, Configured, Page, Stream};
-use crate::store::{self, Connection, Progress, RunState, StreamProgress, UnfinishedRun};
+use crate::providers::{Configured, Memory, Page, Read, Source, Stream};
+use crate::store::{
+    self, Connection, Coverage, Ended, NewSource, OpenSource, Progress, RunState, UnfinishedRun,
+};
+
+/// Listings that are asked for from the store at once.
+const HANDFUL: i64 = 200;
+/// How often a listing whose cursors die is begun again.
+const RESTARTS: u32 = 3;
+/// How often it is told that the provider makes us wait.
+const TELL: Duration = Duration::from_millis(500);
 
 /// A run's way through one connection.
 struct Course<'a> {
     parts: &'a EngineParts,
-    run: RunId,
+    run: UnfinishedRun,
     connection: &'a Connection,
     provider: &'a Configured,
     api: Api,
+    memory: Memory,
     halt: &'a CancellationToken,
 }
 
-/// How a stream ended.
+/// How the reading of a listing ended.
 enum End {
-    Reached,
+    /// It is settled in the store, whole or not.
+    Settled,
     /// We are stopping; the cursor stands where to go on.
     Halted,
-    Failed(Failure),
+    /// Nothing of this connection can be read any more.
+    Over(Failure),
 }
 
-/// Drives a run to its end, or to the end of the page at hand when `halt` says so.
+/// Drives a run to its end, or to the end of the pages at hand when `halt` says so.
 ///
 /// An error leaves the run unfinished, to be taken up again: a store was away, or somebody else has
 /// moved a cursor. Whatever trying again cannot mend ends the run.
@@ -40,19 +58,15 @@ pub async fn drive(
     match drive_to_end(parts, run, halt).await {
         Err(error) if !(error.is_away() || matches!(error, store::Error::Overtaken)) => {
             tracing::error!(%error, import.run = run.id.0, "an import cannot be stored");
-            let words = "What was read could not be stored, and it is our fault. \
-                What was imported so far is kept. Tell whoever runs this Tributary.";
-            fail(parts, run.id, "broken", words).await
+            fail(parts, run.id, &words::unstorable()).await
         }
         result => result,
     }
 }
 
-async fn fail(parts: &EngineParts, run: RunId, code: &str, words: &str) -> store::Result<()> {
-    parts
-        .store
-        .finish_run(run, RunState::Failed, Some((code, words)))
-        .await
+async fn fail(parts: &EngineParts, run: RunId, why: &Why) -> store::Result<()> {
+    let why = Some((why.code, why.words.as_str()));
+    parts.store.finish_run(run, RunState::Failed, why).await
 }
 
 async fn drive_to_end(
@@ -64,21 +78,17 @@ async fn drive_to_end(
         return Ok(());
     };
     let Some(provider) = parts.providers.find(&connection.provider) else {
-        let words = "This provider has no credentials here any more. What was imported is kept. Ask \
-             whoever hosts this Tributary to set them again.";
-        return fail(parts, run.id, "provider_off", words).await;
+        return fail(parts, run.id, &words::provider_off()).await;
     };
     let bearer = Bearer::Connection(Arc::clone(&parts.grants), connection.id);
-    let account = format!("{}/{}", connection.provider, connection.account_id);
-    let pace = provider
-        .budget
-        .map(|budget| parts.paces.of(account, budget));
+    let pacing = provider.pacing(&parts.paces, &connection.account_id);
     let course = Course {
         parts,
-        run: run.id,
+        run,
         connection: &connection,
         provider,
-        api: provider.api(&parts.client, bearer).paced(pace),
+        api: provider.api(&parts.client, bearer).paced(pacing),
+        memory: Memory::default(),
         halt,
     };
     course.go().await
@@ -86,161 +96,345 @@ async fn drive_to_end(
 
 impl Course<'_> {
     async fn go(&self) -> store::Result<()> {
-        let streams = self.provider.description().streams;
-        let names: Vec<&str> = streams.iter().map(|stream| stream.name).collect();
-        let Some(begun) = self.parts.store.begin_run(self.run, &names).await? else {
+        let streams = self.provider.description().streams.iter();
+        let roots: Vec<NewSource<'_>> = streams
+            .filter(|stream| stream.root)
+            .map(|stream| new_source(stream.name, "", "", ""))
+            .collect();
+        if !self.parts.store.begin_run(self.run.id, &roots).await? {
             return Ok(());
-        };
+        }
         tracing::info!(
-            import.run = self.run.0,
+            import.run = self.run.id.0,
             connection.id = self.connection.id.0,
             "import begins"
         );
-        let mut failure = None;
-        let mut read = Read {
-            fetched: begun.iter().map(|stream| stream.fetched).sum(),
-            skipped: begun.iter().map(|stream| stream.skipped).sum(),
+        let over = tokio::select! {
+            over = self.read_all() => over?,
+            never = self.tell_of_waiting() => match never {},
         };
-        for stream in streams {
-            let Some(progress) = begun.iter().find(|progress| progress.name == stream.name) else {
-                continue;
-            };
-            match self.read(stream, progress, &mut read).await? {
-                End::Reached => {}
-                End::Halted => return Ok(()),
-                End::Failed(failed) => failure = Some(failed),
-            }
+        match over {
+            Some(End::Halted) => Ok(()),
+            Some(End::Over(failure)) => self.finish(Some(&failure)).await,
+            _ => self.finish(None).await,
         }
-        self.finish(failure, read).await
     }
 
-    /// Reads a stream to its end. While a page is stored, the next one is on its way.
-    async fn read(
-        &self,
-        stream: &Stream,
-        progress: &StreamProgress,
-        read: &mut Read,
-    ) -> store::Result<End> {
-        if progress.done {
-            return Ok(End::Reached);
+    /// Reads every listing there is, those that are found on the way too, so many at once as the
+    /// provider is asked for. Answers how it ended where it ended early.
+    async fn read_all(&self) -> store::Result<Option<End>> {
+        let at_once = self.provider.description().at_once;
+        let mut in_hand: HashSet<String> = HashSet::new();
+        let mut waiting: VecDeque<OpenSource> = VecDeque::new();
+        let mut reading = FuturesUnordered::new();
+        loop {
+            if waiting.is_empty() && reading.len() < at_once {
+                let limit = HANDFUL + in_hand.len() as i64;
+                let left = self.parts.store.sources_left(self.run.id, limit).await?;
+                waiting.extend(left.into_iter().filter(|it| !in_hand.contains(&it.name)));
+            }
+            while reading.len() < at_once
+                && let Some(source) = waiting.pop_front()
+            {
+                in_hand.insert(source.name.clone());
+                reading.push(async move {
+                    let end = self.read(&source).await;
+                    (source.name, end)
+                });
+            }
+            match reading.next().await {
+                None => return Ok(None),
+                Some((name, end)) => match end? {
+                    End::Settled => in_hand.remove(&name),
+                    early => return Ok(Some(early)),
+                },
+            };
         }
-        let mut at = progress.cursor.clone();
-        let mut path = Path::from(at.clone());
-        let mut coming = self.page(stream, at.as_deref()).await;
+    }
+
+    /// Has people see what the provider makes us wait for.
+    async fn tell_of_waiting(&self) -> Infallible {
+        let mut told = None;
+        loop {
+            tokio::time::sleep(TELL).await;
+            let until = self.api.meter().waiting_until();
+            if until != told {
+                match self.parts.store.note_waiting(self.run.id, until).await {
+                    Ok(()) => told = until,
+                    Err(error) => tracing::debug!(%error, "a wait was not noted"),
+                }
+            }
+        }
+    }
+
+    async fn read(&self, open: &OpenSource) -> store::Result<End> {
+        let Some(stream) = self.provider.description().stream(&open.stream) else {
+            // Left by another version, which knew it.
+            self.settle(&open.name, Coverage::Unknown, None).await?;
+            return Ok(End::Settled);
+        };
+        let source = Source {
+            stream: stream.name,
+            key: open.key().to_owned(),
+            label: open.label.clone(),
+            about: open.about.clone(),
+        };
+        let listing = Listing {
+            course: self,
+            stream,
+            source,
+            name: &open.name,
+            since: self.since(stream, open),
+        };
+        listing.read(open).await
+    }
+
+    /// What has changed since then is asked for; `None` for everything.
+    fn since(&self, stream: &Stream, open: &OpenSource) -> Option<DateTime<Utc>> {
+        let asked = !self.run.full && stream.since;
+        let read_at = open.read_at.filter(|_| asked)?;
+        let overlap = self.provider.description().overlap;
+        Some(DateTime::from_timestamp_millis(read_at)? - overlap)
+    }
+
+    async fn settle(&self, name: &str, coverage: Coverage, why: Option<&Why>) -> store::Result<()> {
+        let why = why.map(|why| (why.code, why.words.as_str()));
+        let ended = Ended { coverage, why };
+        self.parts.store.end_source(self.run.id, name, &ended).await
+    }
+
+    /// Ends the run. To leave something out and call it all would be the one lie that matters.
+    async fn finish(&self, over: Option<&Failure>) -> store::Result<()> {
+        let store = &self.parts.store;
+        let streams = store.progress(self.run.id).await?;
+        let got_somewhere = streams
+            .iter()
+            .any(|stream| stream.fetched > 0 || stream.done > stream.partial);
+        let partial: i64 = streams.iter().map(|stream| stream.partial).sum();
+        let why = match over {
+            Some(failure) => Some(words::of_failure(
+                failure,
+                self.provider,
+                self.connection,
+                "",
+            )),
+            None if partial > 0 => self.first_reason(partial).await?,
+            None => None,
+        };
+        let state = match why {
+            None => RunState::Done,
+            Some(_) if got_somewhere => RunState::Partial,
+            Some(_) => RunState::Failed,
+        };
+        tracing::info!(
+            import.run = self.run.id.0,
+            import.state = state.as_str(),
+            "import ends"
+        );
+        let why = why.as_ref().map(|why| (why.code, why.words.as_str()));
+        store.finish_run(self.run.id, state, why).await
+    }
+
+    /// Why the first of these listings is not whole, and how many others are not.
+    async fn first_reason(&self, partial: i64) -> store::Result<Option<Why>> {
+        let worst = self.parts.store.coverage(self.run.id, 1).await?;
+        Ok(worst
+            .into_iter()
+            .next()
+            .map(|first| words::of_several(first, partial)))
+    }
+}
+
+/// One listing, on its way through it.
+struct Listing<'a> {
+    course: &'a Course<'a>,
+    stream: &'static Stream,
+    source: Source,
+    name: &'a str,
+    since: Option<DateTime<Utc>>,
+}
+
+/// Where a listing is.
+struct Standing {
+    at: Option<String>,
+    path: Path,
+    skipped: i64,
+}
+
+/// What came in place of a page.
+enum NoPage {
+    Halted,
+    Failed(Failure),
+}
+
+impl Listing<'_> {
+    /// Reads it to its end, from its beginning again where its cursors die.
+    async fn read(&self, open: &OpenSource) -> store::Result<End> {
+        let mut at = open.cursor.clone();
+        let mut skipped = open.skipped;
+        for restart in 0.. {
+            let mut standing = Standing {
+                path: Path::from(at.clone()),
+                at,
+                skipped,
+            };
+            let failure = match self.read_on(&mut standing).await? {
+                None => return Ok(End::Settled),
+                Some(NoPage::Halted) => return Ok(End::Halted),
+                Some(NoPage::Failed(failure)) => failure,
+            };
+            let lost = failure.kind == FailureKind::CursorLost && restart < RESTARTS;
+            if !lost {
+                return self.give_up(failure).await;
+            }
+            let store = &self.course.parts.store;
+            let run = self.course.run.id;
+            store
+                .restart_source(run, self.name, standing.at.as_deref())
+                .await?;
+            (at, skipped) = (None, standing.skipped);
+        }
+        unreachable!("the loop returns")
+    }
+
+    /// Reads on from a cursor. While a page is stored, the next one is on its way.
+    async fn read_on(&self, standing: &mut Standing) -> store::Result<Option<NoPage>> {
+        let mut coming = self.page(standing.at.as_deref()).await;
         loop {
             let page = match coming {
-                None => return Ok(End::Halted),
-                Some(Ok(page)) => page,
-                Some(Err(failure)) if failure.kind == FailureKind::StoreAway => {
-                    return Err(store::Error::TimedOut);
-                }
-                Some(Err(failure)) => {
-                    let cost = self.api.meter().take();
-                    self.parts
-                        .store
-                        .note_cost(self.run, stream.name, cost)
-                        .await?;
-                    return Ok(End::Failed(failure));
-                }
+                Ok(page) => page,
+                Err(none) => return Ok(Some(none)),
             };
-            read.fetched += page.items.len() as i64;
-            read.skipped += page.skipped as i64;
+            standing.skipped += page.skipped as i64;
             let Some(next) = page.next.clone() else {
-                self.store(stream, at.as_deref(), None, page).await?;
-                return Ok(End::Reached);
+                self.store(standing, None, page).await?;
+                return Ok(None);
             };
-            if path.leads_nowhere(&next, page.items.is_empty()) {
-                self.store(stream, at.as_deref(), Some(&next), page).await?;
+            if standing.path.leads_nowhere(&next, page.items.is_empty()) {
+                self.store(standing, Some(&next), page).await?;
+                standing.at = Some(next);
                 let said = "its pages lead in circles";
-                return Ok(End::Failed(Failure::new(FailureKind::Endless, said)));
+                let failure = Failure::new(FailureKind::Endless, said);
+                return Ok(Some(NoPage::Failed(failure)));
             }
-            let following = async { Ok(self.page(stream, Some(&next)).await) };
-            let stored = self.store(stream, at.as_deref(), Some(&next), page);
+            let following = async { Ok(self.page(Some(&next)).await) };
+            let stored = self.store(standing, Some(&next), page);
             // Where the page cannot be stored, the next one is not waited for.
             let ((), following) = tokio::try_join!(stored, following)?;
-            (at, coming) = (Some(next), following);
+            (standing.at, coming) = (Some(next), following);
         }
     }
 
     /// The page after `cursor`, or nothing once we are to stop: a page that is still on its way, or a
     /// wait for the provider, is not worth keeping anybody.
-    async fn page(&self, stream: &Stream, cursor: Option<&str>) -> Option<Result<Page, Failure>> {
-        let account = Account {
-            id: &self.connection.account_id,
-            notes: &self.connection.notes,
+    async fn page(&self, cursor: Option<&str>) -> Result<Page, NoPage> {
+        let course = self.course;
+        let read = Read {
+            api: &course.api,
+            account: &course.connection.account_id,
+            notes: &course.connection.notes,
+            source: &self.source,
+            cursor,
+            since: self.since,
+            memory: &course.memory,
         };
-        let version = &self.provider.api_version;
-        let adapter = self.provider.provider;
         let page = tokio::select! {
             biased;
-            () = self.halt.cancelled() => return None,
-            page = adapter.page(&self.api, &account, stream, cursor, version) => page,
+            () = course.halt.cancelled() => return Err(NoPage::Halted),
+            page = course.provider.provider.page(read) => page,
         };
-        Some(page.map(without_the_unstorable))
+        page.map(without_the_unstorable).map_err(NoPage::Failed)
     }
 
-    /// Stores a page and moves the cursor behind it, in one transaction.
-    async fn store(
-        &self,
-        stream: &Stream,
-        from: Option<&str>,
-        to: Option<&str>,
-        page: Page,
-    ) -> store::Result<()> {
-        let cost = self.api.meter().take();
-        let mut tx = self.parts.store.begin().await?;
-        let counts = tx
-            .save_items(self.connection.id, self.run, &page.items)
-            .await?;
+    /// Stores a page and moves the cursor behind it, in one transaction; after the last one also how
+    /// much of the listing there is.
+    async fn store(&self, standing: &Standing, to: Option<&str>, page: Page) -> store::Result<()> {
+        let (run, connection) = (self.course.run.id, self.course.connection.id);
+        let cost = self.course.api.meter().take();
+        let mut tx = self.course.parts.store.begin().await?;
+        let counts = tx.save_items(connection, run, &page.items).await?;
+        if !page.gone.is_empty() {
+            tx.remove_items(connection, &page.gone).await?;
+        }
+        let opens: Vec<NewSource<'_>> = page
+            .opens
+            .iter()
+            .map(|it| new_source(it.stream, &it.key, &it.label, &it.about))
+            .collect();
+        tx.open_sources(run, &opens).await?;
+        let from = standing.at.as_deref();
         tx.advance(&Progress {
-            run: self.run,
-            stream: stream.name,
+            run,
+            source: self.name,
             from,
             to: to.or(from),
             done: to.is_none(),
             counts,
             skipped: page.skipped as i64,
+            total: page.total,
             cost,
         })
         .await?;
+        if to.is_none() {
+            let (coverage, why) = self.reached(page.cut_short, standing.skipped);
+            let why = why.as_ref().map(|why| (why.code, why.words.as_str()));
+            tx.end_source(run, self.name, &Ended { coverage, why })
+                .await?;
+        }
         tx.commit().await
     }
 
-    async fn finish(&self, failure: Option<Failure>, read: Read) -> store::Result<()> {
-        let store = &self.parts.store;
-        let name = self.provider.description().name;
-        let (code, words) = match &failure {
-            Some(failure) => {
-                tracing::warn!(
-                    import.run = self.run.0,
-                    failure.kind = ?failure.kind,
-                    failure.said,
-                    "import ended early"
-                );
-                in_words(failure, name)
-            }
-            // To leave something out and call it all would be the one lie that matters.
-            None if read.skipped > 0 => left_out(read.skipped, name),
-            None => {
-                tracing::info!(import.run = self.run.0, "import done");
-                return store.finish_run(self.run, RunState::Done, None).await;
-            }
+    /// How much there is of a listing whose end was reached.
+    fn reached(&self, cut_short: Option<String>, skipped: i64) -> (Coverage, Option<Why>) {
+        let name = self.course.provider.description().name;
+        match cut_short {
+            Some(why) => (Coverage::Partial, Some(words::cut_short(&why))),
+            None if skipped > 0 => (Coverage::Partial, Some(words::left_out(skipped, name))),
+            None if self.stream.exhaustive => (Coverage::Complete, None),
+            None => (Coverage::Unknown, Some(words::not_exhaustive(name))),
+        }
+    }
+
+    /// Ends a listing that cannot be read any further; the others go on, where they can.
+    async fn give_up(&self, failure: Failure) -> store::Result<End> {
+        let course = self.course;
+        let cost = course.api.meter().take();
+        course
+            .parts
+            .store
+            .note_cost(course.run.id, self.name, cost)
+            .await?;
+        match failure.kind {
+            FailureKind::StoreAway => return Err(store::Error::TimedOut),
+            FailureKind::Unauthorized | FailureKind::NoGrant => return Ok(End::Over(failure)),
+            _ => {}
+        }
+        tracing::warn!(
+            import.run = course.run.id.0,
+            import.source = self.name,
+            failure.kind = ?failure.kind,
+            failure.said,
+            "a listing ended early"
+        );
+        let what = match self.source.label.as_str() {
+            "" => self.stream.many,
+            label => label,
         };
-        let state = if read.fetched > 0 {
-            RunState::Partial
-        } else {
-            RunState::Failed
-        };
-        store
-            .finish_run(self.run, state, Some((code, &words)))
-            .await
+        let why = words::of_failure(&failure, course.provider, course.connection, what);
+        course
+            .settle(self.name, Coverage::Partial, Some(&why))
+            .await?;
+        Ok(End::Settled)
     }
 }
 
-/// What a run has read, in this process and before.
-struct Read {
-    fetched: i64,
-    skipped: i64,
+fn new_source<'a>(stream: &'a str, key: &'a str, label: &'a str, about: &'a str) -> NewSource<'a> {
+    NewSource {
+        stream,
+        key,
+        label,
+        about,
+    }
 }
 
 /// Empty pages in a row after which a listing is taken for endless.
@@ -298,63 +492,6 @@ fn is_storable(item: &Item) -> bool {
         && fits(&item.id, LONGEST_ID)
         && fits(&item.container, LONGEST_ID)
         && fits(url, LONGEST_URL)
-}
-
-fn left_out(skipped: i64, name: &str) -> (&'static str, String) {
-    let (records, were) = if skipped == 1 {
-        ("record", "was")
-    } else {
-        ("records", "were")
-    };
-    let words = format!(
-        "{skipped} {records} could not be understood and {were} left out; all others are here. It is \
-         our fault, not yours: tell whoever runs this Tributary, whose log says which of {name}’s \
-         records it is about."
-    );
-    ("left_out", words)
-}
-
-/// A code for programs, and what happened, what was kept and what to do, for people.
-fn in_words(failure: &Failure, name: &str) -> (&'static str, String) {
-    let kept = "What was imported so far is kept.";
-    let said = &failure.said;
-    match failure.kind {
-        FailureKind::Unauthorized | FailureKind::NoGrant => (
-            "approval_ended",
-            format!(
-                "The approval from {name} has ended. {kept} Reconnect {name}, then import again."
-            ),
-        ),
-        FailureKind::Forbidden => (
-            "not_allowed",
-            format!(
-                "{name} does not let Tributary read this: “{said}”. {kept} Ask an administrator of \
-                 the account, then import again."
-            ),
-        ),
-        FailureKind::Limited => (
-            "limited",
-            format!("{name} takes no more requests for now: “{said}”. {kept} Import again later."),
-        ),
-        FailureKind::Passing => (
-            "unreachable",
-            format!("{name} could not be read: {said}. {kept} Import again later."),
-        ),
-        FailureKind::Endless => (
-            "endless",
-            format!(
-                "{name} gave the same pages over and over, so we stopped. {kept} Import again; if it \
-                 stays so, tell whoever runs this Tributary."
-            ),
-        ),
-        FailureKind::NotFound | FailureKind::Refused | FailureKind::StoreAway => (
-            "refused",
-            format!(
-                "{name} refused a request: “{said}”. {kept} Import again; if it stays so, tell \
-                 whoever runs this Tributary."
-            ),
-        ),
-    }
 }
 
 #[cfg(test)]

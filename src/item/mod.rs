@@ -25,6 +25,19 @@ pub struct Item {
     pub modified: Option<DateTime<Utc>>,
     /// Where a person opens it at the provider.
     pub url: Option<String>,
+    /// What it stands in, which need not be there: it may come later, or never have been shared.
+    pub parent: Option<Parent>,
     /// The provider's record as it came, byte for byte.
     pub raw: Box<RawValue>,
+    /// What of the record tells whether it has changed, where that is not all of it: some providers
+    /// write one record differently in one answer and in another.
+    pub substance: Option<String>,
+}
+
+/// The item that another one stands in, in the same connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    pub container: String,
+    pub kind: &'static str,
+    pub id: String,
 }

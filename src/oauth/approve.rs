@@ -130,8 +130,7 @@ impl Desk<'_> {
             .provider
             .api(self.client, bearer)
             .patient(Patience::PERSON);
-        let (adapter, version) = (self.provider.provider, &self.provider.api_version);
-        let whose = adapter.identify(&api, self.oauth, token, version);
+        let whose = self.provider.provider.identify(&api, self.oauth, token);
         match tokio::time::timeout(IDENTIFY, whose).await {
             Ok(whose) => whose.map_err(|failure| unidentified(&failure)),
             Err(_) => Err(Refusal::OutOfReach("no answer in time".into())),

@@ -113,7 +113,8 @@ pub async fn begin(
     let plain = zeroize::Zeroizing::new(serde_json::to_vec(&entry).expect("plain fields are JSON"));
     let sealed = vault.seal(&Owner::new("approval", &name), &plain);
     ephemeral.put(&name, &sealed, LIFE).await?;
-    Ok(oauth.authorize_url(&state, verifier.as_ref(), &provider.scopes))
+    let scopes = provider.asked(false);
+    Ok(oauth.authorize_url(&state, verifier.as_ref(), scopes))
 }
 
 /// Takes the approval that `state` names; it can be taken once, and by its own browser only.

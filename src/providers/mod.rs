@@ -5,17 +5,19 @@ mod renewal;
 
 pub use renewal::Renewal;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use url::Url;
 
 use crate::client::{
-    Answer, Api, Bearer, Budget, Client, ClientAuth, Credentials, Endpoints, Failure, OAuthClient,
-    TokenAnswer, TokenErrorBody, below,
+    Answer, Api, Bearer, Client, ClientAuth, Credentials, Dialect, Encoding, Endpoints, Failure,
+    Limit, OAuthClient, Paces, Pacing, Rate, TokenAnswer, TokenErrorBody, below,
 };
-use crate::item::Item;
+use crate::item::{Item, Parent};
 
 /// Every provider there is, in the order people see them.
 pub const ALL: &[&dyn Provider] = &[&hubspot::HubSpot];
@@ -42,22 +44,99 @@ pub struct Description {
     pub token_path: &'static str,
     pub revoke_path: Option<&'static str>,
     pub introspect_path: Option<&'static str>,
+    /// What is asked at authorize beside the standard's parameters.
+    pub authorize_with: &'static [(&'static str, &'static str)],
     pub client_auth: ClientAuth,
+    pub encoding: Encoding,
     pub api_version: &'static str,
-    /// The day the provider stops answering this version.
-    pub api_version_ends: NaiveDate,
-    pub scopes: &'static [&'static str],
-    /// Whether the provider documents PKCE at authorize.
-    pub pkce: bool,
-    pub budget: Budget,
+    /// The day the provider stops answering this version, where it has named one.
+    pub api_version_ends: Option<NaiveDate>,
+    pub scopes: &'static [Scope],
+    pub pkce: Pkce,
+    /// The limits that it sets, the general one first.
+    pub limits: &'static [Limit],
+    /// Listings that are read at once.
+    pub at_once: usize,
+    /// How far behind its lists may be when they are asked for what has changed.
+    pub overlap: Duration,
+    pub kinds: &'static [Kind],
     pub streams: &'static [Stream],
-    /// What kind of failure an answer is that is not a success.
-    pub read_failure: fn(&Answer) -> Failure,
+    pub dialect: Dialect,
     /// Whether a token endpoint's refusal of a refresh token is final. Whatever is not may be our own
     /// fault, or pass.
     pub ends_grant: fn(&Answer) -> bool,
     /// Whether revoking one token leaves the account's other grants alone.
     pub revokes_one_grant: bool,
+    /// Where a person ends an approval at the provider, where we cannot do it for them.
+    pub approvals_url: Option<&'static str>,
+}
+
+/// Whether a challenge of RFC 7636 goes with an approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pkce {
+    /// The provider refuses without.
+    Always,
+    On,
+    /// The provider documents none.
+    Off,
+}
+
+/// A right that an account can grant.
+pub struct Scope {
+    pub name: &'static str,
+    /// Whether an account may do without it.
+    pub optional: bool,
+    /// What it is needed for, in words that follow "needed for".
+    pub needed_for: &'static str,
+}
+
+/// A type of item.
+pub struct Kind {
+    /// As programs see it.
+    pub name: &'static str,
+    /// The words for one and for several, as the provider says them.
+    pub one: &'static str,
+    pub many: &'static str,
+    /// Whether others stand in it.
+    pub directory: bool,
+}
+
+/// A sort of listing that is read to its end by itself.
+pub struct Stream {
+    pub name: &'static str,
+    /// What it lists, one and several, as the provider says it.
+    pub one: &'static str,
+    pub many: &'static str,
+    /// Whether every run begins with it; others are opened by what is found.
+    pub root: bool,
+    /// Whether having reached its end proves that there is nothing else.
+    pub exhaustive: bool,
+    /// Whether it can be asked for what has changed since a moment. Otherwise it is read whole.
+    pub since: bool,
+}
+
+/// One listing of a run: a stream, and what of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub stream: &'static str,
+    /// Tells several listings of one stream apart; empty for a root's.
+    pub key: String,
+    /// What a person calls it; empty where its stream says all.
+    pub label: String,
+    /// What the adapter wants to know when it reads it. Nobody else does.
+    pub about: String,
+}
+
+impl Source {
+    /// The one listing of a root stream.
+    pub fn root(stream: &'static str) -> Self {
+        Self {
+            stream,
+            key: String::new(),
+            label: String::new(),
+            about: String::new(),
+        }
+    }
 }
 
 /// The standard's word for a refresh token that is no good any more.
@@ -71,25 +150,21 @@ impl Description {
         self.streams.iter().find(|stream| stream.name == name)
     }
 
-    /// The stream that brings items of that type.
-    pub fn kind(&self, kind: &str) -> Option<&'static Stream> {
-        self.streams.iter().find(|stream| stream.kind == kind)
+    /// The type of item of that name.
+    pub fn kind(&self, name: &str) -> Option<&'static Kind> {
+        self.kinds.iter().find(|kind| kind.name == name)
     }
 
     /// Whether the provider has stopped answering this API version.
     pub fn ends_before(&self, now: DateTime<Utc>) -> bool {
-        self.api_version_ends < now.date_naive()
+        self.api_version_ends
+            .is_some_and(|end| end < now.date_naive())
     }
-}
 
-/// One kind of thing that is read to its end by itself.
-pub struct Stream {
-    pub name: &'static str,
-    /// The item type as programs see it.
-    pub kind: &'static str,
-    /// The words for one and for several, as the provider says them.
-    pub one: &'static str,
-    pub many: &'static str,
+    fn is_optional(&self, scope: &str) -> bool {
+        let known = self.scopes.iter().find(|known| known.name == scope);
+        known.is_some_and(|known| known.optional)
+    }
 }
 
 /// Whose account a token is for, and who approved.
@@ -112,19 +187,64 @@ pub struct Person {
     pub email: Option<String>,
 }
 
-/// The account that pages are read of.
-pub struct Account<'a> {
-    pub id: &'a str,
+/// What a page is asked for with.
+pub struct Read<'a> {
+    pub api: &'a Api,
+    /// The account's id, and what [`Identity::notes`] said of it.
+    pub account: &'a str,
     pub notes: &'a str,
+    pub source: &'a Source,
+    /// What the page before gave, or nothing for the first one.
+    pub cursor: Option<&'a str>,
+    /// Only what has changed since then is wanted, where the stream can tell.
+    pub since: Option<DateTime<Utc>>,
+    /// What this run has learnt and may forget.
+    pub memory: &'a Memory,
 }
 
-/// A page of a stream.
+/// A page of a source.
+#[derive(Default)]
 pub struct Page {
     pub items: Vec<Item>,
     /// Records that could not be understood, with the reason logged.
     pub skipped: usize,
     /// Where the next page begins; `None` at the end.
     pub next: Option<String>,
+    /// Items that are shown to be there no more, such as those merged into another.
+    pub gone: Vec<Parent>,
+    /// Sources that this page has shown there are.
+    pub opens: Vec<Source>,
+    /// How many items the source has in all, where the provider says so.
+    pub total: Option<i64>,
+    /// Why the source is not read whole though this is its end, in words that follow "because".
+    pub cut_short: Option<String>,
+}
+
+/// What one process remembers for one run, such as the parents of blocks. It is bounded, and nothing
+/// depends on it.
+#[derive(Default)]
+pub struct Memory(Mutex<HashMap<String, String>>);
+
+impl Memory {
+    const MOST: usize = 50_000;
+
+    pub fn get(&self, name: &str) -> Option<String> {
+        self.known().get(name).cloned()
+    }
+
+    pub fn keep(&self, name: String, value: String) {
+        let mut known = self.known();
+        if known.len() >= Self::MOST {
+            known.clear();
+        }
+        known.insert(name, value);
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
 }
 
 /// What Tributary asks of a provider. An adapter maps; sending, waiting, retrying and storing belong
@@ -139,19 +259,14 @@ pub trait Provider: Send + Sync {
         api: &Api,
         oauth: &OAuthClient,
         token: &TokenAnswer,
-        version: &str,
     ) -> Result<Identity, Failure>;
 
-    /// The page of `stream` after `cursor`, or its first. A cursor is whatever the page before gave,
+    /// The page of a source after a cursor, or its first. A cursor is whatever the page before gave,
     /// and holds across restarts; an empty page with a `next` is not the end.
-    async fn page(
-        &self,
-        api: &Api,
-        account: &Account<'_>,
-        stream: &Stream,
-        cursor: Option<&str>,
-        version: &str,
-    ) -> Result<Page, Failure>;
+    ///
+    /// With `since`, whatever has changed after it is on some page; what has not may be too. A failure
+    /// of the kind [`FailureKind::CursorLost`] has the source read from its beginning again.
+    async fn page(&self, read: Read<'_>) -> Result<Page, Failure>;
 }
 
 /// A provider that this installation has credentials for.
@@ -164,8 +279,7 @@ pub struct Configured {
     pub api_version: String,
     pub scopes: Vec<String>,
     pub pkce: bool,
-    /// `None` leaves pacing to the provider's own answers.
-    pub budget: Option<Budget>,
+    pub rate: Rate,
 }
 
 impl Configured {
@@ -186,18 +300,42 @@ impl Configured {
         let it = self.description();
         let path =
             |base: &Url, path: &str| below(base, &path.replace("{version}", &self.api_version));
+        let mut authorize_with: Vec<(&str, String)> = it
+            .authorize_with
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect();
+        let optional: Vec<&str> = self.asked(true).collect();
+        if !optional.is_empty() {
+            authorize_with.push(("optional_scope", optional.join(" ")));
+        }
         Endpoints {
             authorize: path(&self.auth_url, it.authorize_path),
+            authorize_with,
             token: path(&self.api_url, it.token_path),
             revoke: it.revoke_path.map(|p| path(&self.api_url, p)),
             introspect: it.introspect_path.map(|p| path(&self.api_url, p)),
             client_auth: it.client_auth,
+            encoding: it.encoding,
         }
+    }
+
+    /// The scopes that are asked for, those an account may do without or the others.
+    pub fn asked(&self, optional: bool) -> impl Iterator<Item = &str> {
+        let it = self.description();
+        let asked = self.scopes.iter().map(String::as_str);
+        asked.filter(move |scope| it.is_optional(scope) == optional)
+    }
+
+    /// The scopes that were asked for and not granted.
+    pub fn missing<'a>(&'a self, granted: &'a [String]) -> impl Iterator<Item = &'a str> {
+        let asked = self.scopes.iter().map(String::as_str);
+        asked.filter(|scope| !granted.iter().any(|given| given == scope))
     }
 
     /// Our OAuth client there.
     pub fn oauth(&self, client: &Client) -> OAuthClient {
-        let read_failure = self.description().read_failure;
+        let read_failure = self.description().dialect.read_failure;
         OAuthClient::new(
             client,
             self.endpoints(),
@@ -208,12 +346,18 @@ impl Configured {
 
     /// The way to its API for one account.
     pub fn api(&self, client: &Client, bearer: Bearer) -> Api {
-        Api::new(
-            client,
-            &self.api_url,
-            bearer,
-            self.description().read_failure,
-        )
+        let dialect = self.description().dialect;
+        Api::new(client, &self.api_url, &self.api_version, bearer, dialect)
+    }
+
+    /// The budgets of one account, the same ones for everybody who asks.
+    pub fn pacing(&self, paces: &Arc<Paces>, account: &str) -> Pacing {
+        Pacing {
+            paces: Arc::clone(paces),
+            account: format!("{}/{account}", self.slug()),
+            limits: self.description().limits,
+            rate: self.rate,
+        }
     }
 }
 

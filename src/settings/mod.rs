@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::client::{Budget, Credentials};
+use crate::client::{Budget, Credentials, Rate};
 use crate::ephemeral::RedisLocation;
-use crate::providers::{self, Configured, Description, Provider};
+use crate::providers::{self, Configured, Description, Pkce, Provider};
 use crate::store::Location;
 use crate::vault::KeyRing;
 use crate::web::{Allow, TrustedProxies, is_loopback, urls};
@@ -94,7 +94,7 @@ pub struct ProviderSettings {
     api_url: Url,
     api_version: String,
     pkce: bool,
-    budget: Option<Budget>,
+    rate: Rate,
 }
 
 impl ProviderSettings {
@@ -124,7 +124,7 @@ impl ProviderSettings {
             api_version: self.api_version,
             scopes: self.scopes,
             pkce: self.pkce,
-            budget: self.budget,
+            rate: self.rate,
         }
     }
 }
@@ -270,20 +270,28 @@ impl Reader<'_> {
             Ok(text.split_whitespace().map(str::to_owned).collect())
         });
         let api_version = self.optional(&name("API_VERSION"), parse::version);
-        let pkce = self
-            .optional(&name("PKCE"), parse::switch)
-            .unwrap_or(it.pkce);
-        let budget = self
-            .optional(&name("RATE"), parse::budget)
-            .unwrap_or(Some(it.budget));
+        let pkce = self.optional(&name("PKCE"), |text| match it.pkce {
+            Pkce::Always => Err(format!("cannot be chosen: {} wants it always", it.name)),
+            _ => parse::switch(text),
+        });
+        let rate = self.optional(&name("RATE"), parse::budget);
+        let rate = match rate {
+            None => Rate::Described,
+            Some(None) => Rate::Off,
+            Some(Some(budget)) => Rate::Own(budget),
+        };
         let (client_id, client_secret) = self.credentials(it)?;
         Some(ProviderSettings {
             provider,
             client_id,
             client_secret,
             redirect_uri,
-            scopes: scopes
-                .unwrap_or_else(|| it.scopes.iter().map(|&scope| scope.to_owned()).collect()),
+            scopes: scopes.unwrap_or_else(|| {
+                it.scopes
+                    .iter()
+                    .map(|scope| scope.name.to_owned())
+                    .collect()
+            }),
             auth_url: auth_url.unwrap_or_else(|| {
                 Url::parse(it.auth_url).expect("a description's addresses are valid")
             }),
@@ -291,8 +299,8 @@ impl Reader<'_> {
                 Url::parse(it.api_url).expect("a description's addresses are valid")
             }),
             api_version: api_version.unwrap_or_else(|| it.api_version.to_owned()),
-            pkce,
-            budget,
+            pkce: pkce.unwrap_or(it.pkce != Pkce::Off),
+            rate,
         })
     }
 

@@ -8,11 +8,11 @@ use sqlx::QueryBuilder;
 
 use super::db::{Done, Tx, on, within};
 use super::{Result, Store, time};
-use crate::item::{ConnectionId, Item, RunId};
+use crate::item::{ConnectionId, Item, Parent, RunId};
 
 /// Stands for "the provider has no time": a sort column is never null.
 const NO_TIME: i64 = i64::MIN;
-/// Rows in one statement. SQLite takes 32,766 parameters, and a row has eleven.
+/// Rows in one statement. SQLite takes 32,766 parameters, and a row has thirteen.
 const ROWS: usize = 1_000;
 /// Lists merged in one statement. SQLite takes 500 terms.
 const LISTS: usize = 100;
@@ -130,11 +130,13 @@ fn fingerprint(item: &Item) -> [u8; 16] {
         |time: Option<DateTime<Utc>>| time.map_or(NO_TIME, |t| t.timestamp_millis()).to_be_bytes();
     hash.update(ms(item.created));
     hash.update(ms(item.modified));
-    for text in [
-        item.name.as_str(),
-        item.url.as_deref().unwrap_or(""),
-        item.raw.get(),
-    ] {
+    let parent = item.parent.as_ref();
+    let parent = parent.map_or(["", "", ""], |it| [it.kind, &it.container, &it.id]);
+    let record = match &item.substance {
+        Some(substance) => ["", substance.as_str()],
+        None => [item.url.as_deref().unwrap_or(""), item.raw.get()],
+    };
+    for text in [item.name.as_str()].into_iter().chain(parent).chain(record) {
         hash.update(text.len().to_be_bytes());
         hash.update(text);
     }
@@ -206,6 +208,31 @@ impl Tx {
         Ok(counts)
     }
 
+    /// Removes items that the provider has no more, and says how many were there.
+    pub async fn remove_items(&mut self, connection: ConnectionId, gone: &[Parent]) -> Result<i64> {
+        let mut removed = 0;
+        for gone in gone.chunks(ROWS) {
+            let kinds: Vec<String> = within!(self, db => {
+                let mut sql = QueryBuilder::new("DELETE FROM items WHERE connection_id = ");
+                sql.push_bind(connection).push(" AND (container, type, provider_id) IN (");
+                sql.push_values(gone, |mut row, key| {
+                    row.push_bind(&key.container).push_bind(key.kind).push_bind(&key.id);
+                });
+                sql.push(") RETURNING type");
+                sql.build_query_scalar().fetch_all(db).await
+            })?;
+            removed += kinds.len() as i64;
+            let mut by_kind: BTreeMap<&str, i64> = BTreeMap::new();
+            kinds
+                .iter()
+                .for_each(|kind| *by_kind.entry(kind).or_default() += 1);
+            for (kind, n) in by_kind {
+                self.count(connection, kind, -n).await?;
+            }
+        }
+        Ok(removed)
+    }
+
     async fn stored(
         &mut self,
         connection: ConnectionId,
@@ -255,17 +282,22 @@ impl Tx {
         let written: Vec<(i64, String, String, String)> = within!(self, db => {
             let mut sql = QueryBuilder::new(
                 "INSERT INTO items (connection_id, container, type, provider_id, name, created_at,
-                    modified_at, url, fingerprint, seen_run) ");
+                    modified_at, url, fingerprint, seen_run, parent_container, parent_kind, parent_id) ");
             sql.push_values(items, |mut row, (item, print)| {
                 row.push_bind(connection).push_bind(&item.container).push_bind(item.kind)
                     .push_bind(&item.id).push_bind(&item.name).push_bind(ms(item.created))
                     .push_bind(ms(item.modified)).push_bind(&item.url).push_bind(&print[..])
                     .push_bind(run);
+                let parent = item.parent.as_ref();
+                row.push_bind(parent.map(|it| it.container.as_str())).push_bind(parent.map(|it| it.kind))
+                    .push_bind(parent.map(|it| it.id.as_str()));
             });
             sql.push(" ON CONFLICT (connection_id, container, type, provider_id) DO UPDATE SET
                 name = excluded.name, created_at = excluded.created_at,
                 modified_at = excluded.modified_at, url = excluded.url,
-                fingerprint = excluded.fingerprint, seen_run = excluded.seen_run
+                fingerprint = excluded.fingerprint, seen_run = excluded.seen_run,
+                parent_container = excluded.parent_container, parent_kind = excluded.parent_kind,
+                parent_id = excluded.parent_id
                 RETURNING id, container, type, provider_id");
             sql.build_query_as().fetch_all(db).await
         })?;

@@ -23,7 +23,10 @@ pub use items::{ListQuery, ListRow, Mark, PageCounts, Span};
 pub use people::{
     Identity, Known, LONGEST_SIGN_IN, NewPerson, OwnSignIn, SignIn, WayIn, WayInState,
 };
-pub use runs::{Cause, Cost, Progress, Run, RunState, StreamProgress, UnfinishedRun};
+pub use runs::{
+    Cause, Cost, Coverage, Covered, Ended, NewSource, OpenSource, Progress, Run, RunState,
+    StreamProgress, UnfinishedRun,
+};
 
 pub type Result<T> = std::result::Result<T, Error>;
 

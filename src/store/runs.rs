@@ -9,6 +9,9 @@ use super::db::{Done, Tx, on, within};
 use super::{Error, PageCounts, Result, Store, now, time};
 use crate::item::{ConnectionId, RunId, WorkspaceId};
 
+/// Listings laid out in one statement.
+const ROWS: usize = 500;
+
 /// Why a run was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -73,25 +76,36 @@ pub struct Run {
     pub id: RunId,
     pub connection: ConnectionId,
     pub state: RunState,
+    pub cause: String,
+    pub full: bool,
+    /// Until when it waits for its provider.
+    pub waiting_until: Option<DateTime<Utc>>,
     pub started_at: Option<DateTime<Utc>>,
     pub finished_at: Option<DateTime<Utc>>,
+    pub error_code: Option<String>,
     pub error_message: Option<String>,
     pub streams: Vec<StreamProgress>,
 }
 
-/// What a run has fetched of one stream.
+/// What a run has of one stream, all its listings together.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct StreamProgress {
     pub name: String,
-    pub cursor: Option<String>,
-    pub done: bool,
+    /// Its listings, and how many of them have been read as far as they could.
+    pub sources: i64,
+    pub done: i64,
+    /// Listings of which something is missing.
+    pub partial: i64,
     pub fetched: i64,
+    /// How many items there are in all, where the provider says so of every listing.
+    pub total: Option<i64>,
     pub added: i64,
     pub changed: i64,
     pub unchanged: i64,
     /// Records that could not be understood.
     pub skipped: i64,
     pub calls: i64,
+    pub waited_ms: i64,
 }
 
 #[derive(sqlx::FromRow)]
@@ -101,22 +115,119 @@ struct StreamRow {
     progress: StreamProgress,
 }
 
+/// One listing of a run, as it is to be read.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct OpenSource {
+    /// The stream, or the stream and which of its listings.
+    pub name: String,
+    pub stream: String,
+    pub label: String,
+    pub about: String,
+    pub cursor: Option<String>,
+    /// Records of it that could not be understood so far.
+    pub skipped: i64,
+    /// When it was last begun to be read to its end.
+    pub read_at: Option<i64>,
+}
+
+impl OpenSource {
+    /// What tells several listings of one stream apart.
+    pub fn key(&self) -> &str {
+        let key = self.name.strip_prefix(self.stream.as_str());
+        key.map_or("", |key| key.trim_start_matches(':'))
+    }
+}
+
+/// A listing that is to be read.
+pub struct NewSource<'a> {
+    pub stream: &'a str,
+    pub key: &'a str,
+    pub label: &'a str,
+    pub about: &'a str,
+}
+
+impl NewSource<'_> {
+    fn name(&self) -> String {
+        match self.key {
+            "" => self.stream.to_owned(),
+            key => format!("{}:{key}", self.stream),
+        }
+    }
+}
+
+/// How much of a listing a run has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    Complete,
+    Partial,
+    /// It was read to its end, which proves nothing.
+    Unknown,
+}
+
+impl Coverage {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    fn parse(text: &str) -> Self {
+        match text {
+            "complete" => Self::Complete,
+            "unknown" => Self::Unknown,
+            _ => Self::Partial,
+        }
+    }
+}
+
+/// How a listing ended.
+pub struct Ended<'a> {
+    pub coverage: Coverage,
+    /// Why something is missing: a code for programs, a sentence for people.
+    pub why: Option<(&'a str, &'a str)>,
+}
+
+/// A line of the coverage report.
+#[derive(Clone, Debug)]
+pub struct Covered {
+    pub stream: String,
+    pub label: String,
+    pub fetched: i64,
+    pub coverage: Option<Coverage>,
+    pub code: Option<String>,
+    pub reason: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct CoveredRow {
+    stream: String,
+    label: String,
+    fetched: i64,
+    coverage: Option<String>,
+    code: Option<String>,
+    reason: Option<String>,
+}
+
 /// A run that somebody has to drive.
 #[derive(Clone, Copy, Debug, sqlx::FromRow)]
 pub struct UnfinishedRun {
     pub id: RunId,
     pub connection_id: ConnectionId,
+    pub full: bool,
 }
 
-/// One step of a stream: from the cursor it was at to the next, and what the page did.
+/// One step of a listing: from the cursor it was at to the next, and what the page did.
 pub struct Progress<'a> {
     pub run: RunId,
-    pub stream: &'a str,
+    pub source: &'a str,
     pub from: Option<&'a str>,
     pub to: Option<&'a str>,
     pub done: bool,
     pub counts: PageCounts,
     pub skipped: i64,
+    pub total: Option<i64>,
     pub cost: Cost,
 }
 
@@ -132,10 +243,17 @@ struct Row {
     id: RunId,
     connection_id: ConnectionId,
     state: String,
+    cause: String,
+    full: bool,
+    waiting_until: Option<i64>,
     started_at: Option<i64>,
     finished_at: Option<i64>,
+    error_code: Option<String>,
     error_message: Option<String>,
 }
+
+const COLUMNS: &str = r#"SELECT r.id, r.connection_id, r.state, r.cause, r."full", r.waiting_until, r.started_at,
+    r.finished_at, r.error_code, r.error_message "#;
 
 impl Row {
     fn into_run(self, streams: Vec<StreamProgress>) -> Run {
@@ -143,8 +261,12 @@ impl Row {
             id: self.id,
             connection: self.connection_id,
             state: RunState::parse(&self.state),
+            cause: self.cause,
+            full: self.full,
+            waiting_until: self.waiting_until.map(time),
             started_at: self.started_at.map(time),
             finished_at: self.finished_at.map(time),
+            error_code: self.error_code,
             error_message: self.error_message,
             streams,
         }
@@ -168,25 +290,61 @@ impl Tx {
             .bind(connection).bind(cause.as_str()).bind(full).bind(now()).fetch_one(db).await)
     }
 
-    /// Moves a stream's cursor on, in the transaction that stores the page before it.
+    /// Moves a listing's cursor on, in the transaction that stores the page before it.
     /// [`Error::Overtaken`] where somebody else has moved it: then the page is theirs.
     pub async fn advance(&mut self, step: &Progress<'_>) -> Result<()> {
         let moved = within!(self, db => sqlx::query(
             r#"UPDATE run_streams SET "cursor" = $4, done = $5, fetched = fetched + $6, added = added + $7,
                 changed = changed + $8, unchanged = unchanged + $9, skipped = skipped + $10,
-                calls = calls + $11, waited_ms = waited_ms + $12
+                calls = calls + $11, waited_ms = waited_ms + $12, total = COALESCE($13, total)
                WHERE run_id = $1 AND name = $2 AND "cursor" IS NOT DISTINCT FROM $3 AND NOT done
                 AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND finished_at IS NULL)"#)
-            .bind(step.run).bind(step.stream).bind(step.from).bind(step.to).bind(step.done)
+            .bind(step.run).bind(step.source).bind(step.from).bind(step.to).bind(step.done)
             .bind(step.counts.added + step.counts.changed + step.counts.unchanged)
             .bind(step.counts.added).bind(step.counts.changed).bind(step.counts.unchanged)
-            .bind(step.skipped).bind(step.cost.calls).bind(step.cost.waited_ms)
+            .bind(step.skipped).bind(step.cost.calls).bind(step.cost.waited_ms).bind(step.total)
             .execute(db).await.map(Done::rows))?;
         if moved == 1 {
             Ok(())
         } else {
             Err(Error::Overtaken)
         }
+    }
+
+    /// Lays out listings that are to be read; those that are known already stay as they are.
+    pub async fn open_sources(&mut self, run: RunId, sources: &[NewSource<'_>]) -> Result<()> {
+        for sources in sources.chunks(ROWS) {
+            within!(self, db => {
+                let mut sql = QueryBuilder::new(
+                    "INSERT INTO run_streams (run_id, name, stream, label, about, done) ");
+                sql.push_values(sources, |mut row, source| {
+                    row.push_bind(run).push_bind(source.name()).push_bind(source.stream)
+                        .push_bind(source.label).push_bind(source.about).push_bind(false);
+                });
+                sql.push(" ON CONFLICT (run_id, name) DO NOTHING");
+                sql.build().execute(db).await.map(Done::rows)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Notes how a listing ended. What was read to its end is remembered with the time at which the run
+    /// began: later runs ask for what has changed since.
+    pub async fn end_source(&mut self, run: RunId, source: &str, ended: &Ended<'_>) -> Result<()> {
+        within!(self, db => sqlx::query(
+            "UPDATE run_streams SET done = $3, coverage = $4, code = $5, reason = $6
+             WHERE run_id = $1 AND name = $2")
+            .bind(run).bind(source).bind(true).bind(ended.coverage.as_str())
+            .bind(ended.why.map(|why| why.0)).bind(ended.why.map(|why| why.1))
+            .execute(db).await.map(Done::rows))?;
+        if ended.coverage != Coverage::Partial {
+            within!(self, db => sqlx::query(
+                "INSERT INTO marks (connection_id, name, read_at)
+                 SELECT connection_id, $2, started_at FROM runs WHERE id = $1 AND started_at IS NOT NULL
+                 ON CONFLICT (connection_id, name) DO UPDATE SET read_at = excluded.read_at")
+                .bind(run).bind(source).execute(db).await.map(Done::rows))?;
+        }
+        Ok(())
     }
 }
 
@@ -208,54 +366,107 @@ impl Store {
     pub async fn unfinished_runs(&self) -> Result<Vec<UnfinishedRun>> {
         // The order of the index that holds only these, so that finished ones are not scanned.
         let mut runs: Vec<UnfinishedRun> = on!(self.pools.read, db => sqlx::query_as(
-            "SELECT id, connection_id FROM runs WHERE finished_at IS NULL ORDER BY connection_id")
+            r#"SELECT id, connection_id, "full" FROM runs WHERE finished_at IS NULL ORDER BY connection_id"#)
             .fetch_all(db).await)?;
         runs.sort_by_key(|run| run.id);
         Ok(runs)
     }
 
-    /// Marks the run as begun and lays out its streams; what an earlier process did of it stays.
-    /// `None` where the run has ended meanwhile.
-    pub async fn begin_run(
-        &self,
-        run: RunId,
-        streams: &[&str],
-    ) -> Result<Option<Vec<StreamProgress>>> {
+    /// Marks the run as begun and lays out the listings that it begins with; what an earlier process
+    /// did of it stays. False where the run has ended meanwhile.
+    pub async fn begin_run(&self, run: RunId, roots: &[NewSource<'_>]) -> Result<bool> {
         let mut tx = self.begin().await?;
         let begun = within!(tx, db => sqlx::query(
             "UPDATE runs SET state = 'running', started_at = COALESCE(started_at, $2)
              WHERE id = $1 AND finished_at IS NULL")
             .bind(run).bind(now()).execute(db).await.map(Done::rows))?;
         if begun == 0 {
-            return Ok(None);
+            return Ok(false);
         }
-        for stream in streams {
-            within!(tx, db => sqlx::query(
-                "INSERT INTO run_streams (run_id, name, done) VALUES ($1, $2, $3)
-                 ON CONFLICT (run_id, name) DO NOTHING")
-                .bind(run).bind(*stream).bind(false).execute(db).await.map(Done::rows))?;
-        }
+        tx.open_sources(run, roots).await?;
         tx.commit().await?;
-        Ok(Some(
-            self.streams_of(&[run])
-                .await?
-                .into_iter()
-                .map(|(_, stream)| stream)
-                .collect(),
-        ))
+        Ok(true)
     }
 
-    /// Notes what was spent on a stream without getting any further.
-    pub async fn note_cost(&self, run: RunId, stream: &str, cost: Cost) -> Result<()> {
+    /// Some listings of a run that are left to read.
+    pub async fn sources_left(&self, run: RunId, limit: i64) -> Result<Vec<OpenSource>> {
+        on!(self.pools.read, db => sqlx::query_as(
+            r#"SELECT s.name, s.stream, s.label, s.about, s."cursor", s.skipped, m.read_at
+               FROM run_streams s JOIN runs r ON r.id = s.run_id
+               LEFT JOIN marks m ON m.connection_id = r.connection_id AND m.name = s.name
+               WHERE s.run_id = $1 AND NOT s.done ORDER BY s.name LIMIT $2"#)
+            .bind(run).bind(limit).fetch_all(db).await)
+    }
+
+    /// Has a listing be read from its beginning again, where it stands at this cursor.
+    pub async fn restart_source(
+        &self,
+        run: RunId,
+        source: &str,
+        cursor: Option<&str>,
+    ) -> Result<()> {
+        let moved = on!(self.pools.write, db => sqlx::query(
+            r#"UPDATE run_streams SET "cursor" = NULL
+               WHERE run_id = $1 AND name = $2 AND "cursor" IS NOT DISTINCT FROM $3 AND NOT done"#)
+            .bind(run).bind(source).bind(cursor).execute(db).await.map(Done::rows))?;
+        if moved == 1 {
+            Ok(())
+        } else {
+            Err(Error::Overtaken)
+        }
+    }
+
+    /// What a run has of each of its streams.
+    pub async fn progress(&self, run: RunId) -> Result<Vec<StreamProgress>> {
+        let streams = self.streams_of(&[run]).await?;
+        Ok(streams.into_iter().map(|(_, progress)| progress).collect())
+    }
+
+    /// Ends a listing by itself.
+    pub async fn end_source(&self, run: RunId, source: &str, ended: &Ended<'_>) -> Result<()> {
+        let mut tx = self.begin().await?;
+        tx.end_source(run, source, ended).await?;
+        tx.commit().await
+    }
+
+    /// Notes what was spent on a listing without getting any further.
+    pub async fn note_cost(&self, run: RunId, source: &str, cost: Cost) -> Result<()> {
         on!(self.pools.write, db => sqlx::query(
             "UPDATE run_streams SET calls = calls + $3, waited_ms = waited_ms + $4
              WHERE run_id = $1 AND name = $2")
-            .bind(run).bind(stream).bind(cost.calls).bind(cost.waited_ms)
+            .bind(run).bind(source).bind(cost.calls).bind(cost.waited_ms)
             .execute(db).await.map(Done::rows))?;
         Ok(())
     }
 
-    /// Ends a run. Only one that reached its end is noted as the connection's last import.
+    /// Notes until when a run waits for its provider, or that it waits no more.
+    pub async fn note_waiting(&self, run: RunId, until: Option<DateTime<Utc>>) -> Result<()> {
+        on!(self.pools.write, db => sqlx::query("UPDATE runs SET waiting_until = $2 WHERE id = $1")
+            .bind(run).bind(until.map(|until| until.timestamp_millis()))
+            .execute(db).await.map(Done::rows))?;
+        Ok(())
+    }
+
+    /// What is missing or not known to be whole, listing by listing, the worst first; and of streams with
+    /// few listings what is whole.
+    pub async fn coverage(&self, run: RunId, limit: i64) -> Result<Vec<Covered>> {
+        let rows: Vec<CoveredRow> = on!(self.pools.read, db => sqlx::query_as(
+            "SELECT stream, label, fetched, coverage, code, reason FROM run_streams WHERE run_id = $1
+             ORDER BY CASE coverage WHEN 'partial' THEN 0 WHEN 'unknown' THEN 1 ELSE 2 END, stream, label, name
+             LIMIT $2")
+            .bind(run).bind(limit).fetch_all(db).await)?;
+        let covered = |row: CoveredRow| Covered {
+            stream: row.stream,
+            label: row.label,
+            fetched: row.fetched,
+            coverage: row.coverage.as_deref().map(Coverage::parse),
+            code: row.code,
+            reason: row.reason,
+        };
+        Ok(rows.into_iter().map(covered).collect())
+    }
+
+    /// Ends a run. One that got somewhere is noted as the connection's last import.
     pub async fn finish_run(
         &self,
         run: RunId,
@@ -265,11 +476,11 @@ impl Store {
         let now = now();
         let mut tx = self.begin().await?;
         let ended = within!(tx, db => sqlx::query(
-            "UPDATE runs SET state = $2, finished_at = $3, error_code = $4, error_message = $5
+            "UPDATE runs SET state = $2, finished_at = $3, error_code = $4, error_message = $5, waiting_until = NULL
              WHERE id = $1 AND finished_at IS NULL")
             .bind(run).bind(state.as_str()).bind(now).bind(error.map(|e| e.0)).bind(error.map(|e| e.1))
             .execute(db).await.map(Done::rows))?;
-        if ended == 1 && state == RunState::Done {
+        if ended == 1 && matches!(state, RunState::Done | RunState::Partial) {
             within!(tx, db => sqlx::query(
                 "UPDATE connections SET last_import_at = $2
                  WHERE id = (SELECT connection_id FROM runs WHERE id = $1)")
@@ -280,22 +491,35 @@ impl Store {
 
     /// The newest run of a connection.
     pub async fn latest_run(&self, connection: ConnectionId) -> Result<Option<Run>> {
-        let rows: Vec<Row> = on!(self.pools.read, db => sqlx::query_as(
-            "SELECT id, connection_id, state, started_at, finished_at, error_message
-             FROM runs WHERE connection_id = $1 ORDER BY id DESC LIMIT 1")
-            .bind(connection).fetch_all(db).await)?;
+        let rows: Vec<Row> = on!(self.pools.read, db => {
+            QueryBuilder::new(COLUMNS).push("FROM runs r WHERE r.connection_id = ").push_bind(connection)
+                .push(" ORDER BY r.id DESC LIMIT 1").build_query_as().fetch_all(db).await
+        })?;
         Ok(self.with_streams(rows).await?.pop())
     }
 
     /// The newest run of each connection of a workspace.
     pub async fn latest_runs(&self, workspace: WorkspaceId) -> Result<Vec<Run>> {
-        let rows: Vec<Row> = on!(self.pools.read, db => sqlx::query_as(
-            "SELECT r.id, r.connection_id, r.state, r.started_at, r.finished_at, r.error_message
-             FROM connections c
-             JOIN runs r ON r.id = (SELECT MAX(id) FROM runs WHERE connection_id = c.id)
-             WHERE c.workspace_id = $1 AND c.disconnected_at IS NULL ORDER BY r.id")
-            .bind(workspace).fetch_all(db).await)?;
+        let rows: Vec<Row> = on!(self.pools.read, db => {
+            QueryBuilder::new(COLUMNS).push(
+                "FROM connections c
+                 JOIN runs r ON r.id = (SELECT MAX(id) FROM runs WHERE connection_id = c.id)
+                 WHERE c.disconnected_at IS NULL AND c.workspace_id = ").push_bind(workspace)
+                .push(" ORDER BY r.id").build_query_as().fetch_all(db).await
+        })?;
         self.with_streams(rows).await
+    }
+
+    /// One run of a connection of the workspace.
+    pub async fn run(&self, workspace: WorkspaceId, run: RunId) -> Result<Option<Run>> {
+        let rows: Vec<Row> = on!(self.pools.read, db => {
+            QueryBuilder::new(COLUMNS).push(
+                "FROM runs r JOIN connections c ON c.id = r.connection_id
+                 WHERE c.disconnected_at IS NULL AND r.id = ").push_bind(run)
+                .push(" AND c.workspace_id = ").push_bind(workspace)
+                .build_query_as().fetch_all(db).await
+        })?;
+        Ok(self.with_streams(rows).await?.pop())
     }
 
     async fn with_streams(&self, rows: Vec<Row>) -> Result<Vec<Run>> {
@@ -317,11 +541,18 @@ impl Store {
         }
         let rows: Vec<StreamRow> = on!(self.pools.read, db => {
             let mut sql = QueryBuilder::new(
-                r#"SELECT run_id, name, "cursor", done, fetched, added, changed, unchanged, skipped, calls
-                   FROM run_streams WHERE run_id IN ("#);
+                "SELECT run_id, stream AS name, COUNT(*) AS sources,
+                    COUNT(CASE WHEN done THEN 1 END) AS done,
+                    COUNT(CASE WHEN coverage = 'partial' THEN 1 END) AS partial,
+                    CAST(SUM(fetched) AS BIGINT) AS fetched,
+                    CASE WHEN COUNT(total) = COUNT(*) THEN CAST(SUM(total) AS BIGINT) END AS total,
+                    CAST(SUM(added) AS BIGINT) AS added, CAST(SUM(changed) AS BIGINT) AS changed,
+                    CAST(SUM(unchanged) AS BIGINT) AS unchanged, CAST(SUM(skipped) AS BIGINT) AS skipped,
+                    CAST(SUM(calls) AS BIGINT) AS calls, CAST(SUM(waited_ms) AS BIGINT) AS waited_ms
+                 FROM run_streams WHERE run_id IN (");
             let mut list = sql.separated(", ");
             runs.iter().for_each(|run| { list.push_bind(*run); });
-            sql.push(") ORDER BY run_id, name");
+            sql.push(") GROUP BY run_id, stream ORDER BY run_id, stream");
             sql.build_query_as().fetch_all(db).await
         })?;
         Ok(rows

@@ -200,7 +200,7 @@ fn run_view(run: &Run, provider: &Description, now: DateTime<Utc>) -> RunView {
                         .map_or(&stream.name, |words| words.many),
                 ),
                 fetched: grouped(stream.fetched),
-                done: stream.done,
+                done: stream.done == stream.sources && stream.partial == 0,
             })
             .collect(),
         added: total(|stream| stream.added),

@@ -177,7 +177,7 @@ pub struct ProviderView {
 
 impl From<&Description> for ProviderView {
     fn from(it: &Description) -> Self {
-        let brings: Vec<&str> = it.streams.iter().map(|stream| stream.many).collect();
+        let brings: Vec<&str> = it.kinds.iter().map(|kind| kind.many).collect();
         Self {
             slug: it.slug,
             name: it.name,
@@ -254,7 +254,7 @@ impl ItemRow {
     pub fn new(row: ListRow, provider: &Description, account: &str, now: DateTime<Utc>) -> Self {
         let kind = provider
             .kind(&row.kind)
-            .map_or(row.kind.as_str(), |stream| stream.one);
+            .map_or(row.kind.as_str(), |kind| kind.one);
         Self {
             kind: capital(kind),
             name: row.name,

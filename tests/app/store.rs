@@ -12,8 +12,8 @@ use sqlx::{ConnectOptions, Connection};
 use tributary::item::{ConnectionId, IdentityId, Item, RunId, SignInId, UserId, WorkspaceId};
 use tributary::store::{
     Approval, Approver, Cause, ConnectionState, Cost, DEADLINE, Error, Identity, ListQuery,
-    ListRow, Location, Mark, NewConnection, NewPerson, PageCounts, Progress, RunState, SealedGrant,
-    SignIn, Store, Tx,
+    ListRow, Location, Mark, NewConnection, NewPerson, NewSource, PageCounts, Progress, RunState,
+    SealedGrant, SignIn, Store, Tx,
 };
 
 use crate::support::database::{Database, column, execute, number, on_both_databases, schema};
@@ -148,10 +148,25 @@ async fn begin_run(store: &Store, connection: ConnectionId) -> RunId {
     let run = store.queue_run(connection, Cause::Hand, true).await;
     let run = run.expect("a run");
     store
-        .begin_run(run, &["contacts"])
+        .begin_run(run, &[root("contacts")])
         .await
         .expect("it begins");
     run
+}
+
+fn root(stream: &str) -> NewSource<'_> {
+    NewSource {
+        stream,
+        key: "",
+        label: "",
+        about: "",
+    }
+}
+
+/// Where the listings stand that are left.
+async fn cursors(store: &Store, run: RunId) -> Vec<Option<String>> {
+    let left = store.sources_left(run, 10).await.expect("an answer");
+    left.into_iter().map(|source| source.cursor).collect()
 }
 
 /// A contact as an adapter hands it over; what matters to a test is changed from there.
@@ -164,6 +179,8 @@ fn contact(id: impl std::fmt::Display) -> Item {
         created: None,
         modified: DateTime::from_timestamp_millis(1_700_000_000_000),
         url: None,
+        parent: None,
+        substance: None,
         raw: raw(&format!(r#"{{"id":"{id}"}}"#)),
     }
 }
@@ -195,7 +212,8 @@ async fn save(store: &Store, connection: ConnectionId, run: RunId, page: &[Item]
 fn step<'a>(run: RunId, from: Option<&'a str>, to: Option<&'a str>) -> Progress<'a> {
     Progress {
         run,
-        stream: "contacts",
+        source: "contacts",
+        total: None,
         from,
         to,
         done: to.is_none(),
@@ -518,7 +536,10 @@ async fn a_run_that_is_on_is_kept_and_not_doubled(at: Database) {
         .expect("a run");
     assert_ne!(other, first);
 
-    store.begin_run(first, &["contacts"]).await.expect("begun");
+    store
+        .begin_run(first, &[root("contacts")])
+        .await
+        .expect("begun");
     let during = store.queue_run(one, Cause::Hand, false).await;
     assert_eq!(during.expect("a run"), first);
     store
@@ -566,7 +587,10 @@ async fn a_finished_run_stays_as_it_ended(at: Database) {
         .expect("finished");
     let ended = store.latest_run(connection).await.expect("an answer");
     // As by a process that lost its lease and does not know it yet.
-    store.begin_run(run, &["contacts"]).await.expect("begun");
+    store
+        .begin_run(run, &[root("contacts")])
+        .await
+        .expect("begun");
     let error = Some(("refused", "It said no."));
     let late = store.finish_run(run, RunState::Failed, error).await;
     late.expect("an answer");
@@ -758,7 +782,7 @@ async fn a_page_and_the_cursor_behind_it_are_stored_together_or_not_at_all(at: D
     let latest = store.latest_run(connection).await.expect("an answer");
     let latest = latest.expect("a run");
     assert_eq!((latest.streams[0].fetched, latest.streams[0].calls), (2, 2));
-    assert_eq!(latest.streams[0].cursor.as_deref(), Some("3"));
+    assert_eq!(cursors(&store, run).await, [Some("3".to_owned())]);
 }
 
 async fn a_stream_that_is_done_does_not_move(at: Database) {
@@ -783,11 +807,9 @@ async fn a_run_that_begins_again_goes_on_where_it_was(at: Database) {
     store.close().await;
 
     let store = at.open().await;
-    let begun = store.begin_run(run, &["contacts"]).await;
-    let streams = begun.expect("an answer").expect("begun");
-    assert_eq!(streams.len(), 1);
-    assert_eq!(streams[0].cursor.as_deref(), Some("2"));
-    assert!(!streams[0].done);
+    let begun = store.begin_run(run, &[root("contacts")]).await;
+    assert!(begun.expect("an answer"));
+    assert_eq!(cursors(&store, run).await, [Some("2".to_owned())]);
     let latest = store.latest_run(connection).await.expect("an answer");
     let (latest, started) = (latest.expect("a run"), started.expect("a run"));
     assert_eq!((latest.id, latest.state), (run, RunState::Running));
