@@ -108,6 +108,12 @@ impl Visit {
         send(request.body(encode(fields))).await
     }
 
+    /// Posts as a browser does from a page of the same or of another site.
+    pub async fn post_from(&self, site: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let request = self.http.post(self.at(path)).header("sec-fetch-site", site);
+        send(request.body(encode(fields))).await
+    }
+
     /// Posts with the app's credentials beside the fields.
     pub async fn post_as_app(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let credentials = [("client_id", CLIENT), ("client_secret", SECRET)];

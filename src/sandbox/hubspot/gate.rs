@@ -10,7 +10,9 @@ use chrono::Utc;
 use super::errors::{self, ApiError};
 use super::limits::Verdict;
 use super::token::read;
+use crate::sandbox::dial::Provider;
 use crate::sandbox::grants::Standing;
+use crate::sandbox::mishap;
 use crate::sandbox::tokens::{Token, Use};
 use crate::sandbox::world::World;
 
@@ -57,15 +59,18 @@ pub async fn gate(
     let Some(world) = request.app_data::<web::Data<World>>().cloned() else {
         return Ok(request.into_response(errors::internal().error_response()));
     };
-    world.calls.next();
+    world.calls.of(Provider::HubSpot).next();
     let caller = match caller(&request, &world) {
         Ok(caller) => caller,
         Err(error) => return Ok(request.into_response(error.error_response())),
     };
     let verdict = world.hubspot.admit(caller.token.account);
+    let whose = (Provider::HubSpot, caller.token.account);
     request.extensions_mut().insert(caller);
     let mut response = if verdict.admitted {
-        next.call(request).await?.map_into_boxed_body()
+        // HubSpot does not tell how long to wait.
+        let too_many = |_| errors::too_many().error_response();
+        mishap::answer(&world, whose, request, next, too_many).await?
     } else {
         request.into_response(errors::too_many().error_response())
     };
