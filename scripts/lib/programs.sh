@@ -4,6 +4,7 @@
 find_redis_server() { command -v redis-server || true; }
 find_chromium() { command -v chromium || command -v chromium-browser || true; }
 find_chromedriver() { command -v chromedriver || true; }
+find_npm() { command -v npm || true; }
 find_compiler() { command -v cc || true; }
 
 # The folder of the newest PostgreSQL server. Debian keeps servers off the PATH, one folder for each version.

@@ -42,7 +42,7 @@ pub struct Grants {
 /// Until which moment of issue tokens are no longer what they were.
 #[derive(Default)]
 struct Ended {
-    access_expired: i64,
+    access_expired: HashMap<Account, i64>,
     refresh_revoked: HashMap<Account, i64>,
     grant_ended: HashMap<Account, i64>,
 }
@@ -128,8 +128,9 @@ impl Grants {
         match token.kind {
             Use::Refresh if before(&ended.refresh_revoked) => Standing::Revoked,
             Use::Refresh => Standing::Good,
-            Use::Access if token.issued <= ended.access_expired => {
-                expired_at(token.expires.unwrap_or_default().min(ended.access_expired))
+            Use::Access if before(&ended.access_expired) => {
+                let mark = ended.access_expired[&token.account];
+                expired_at(token.expires.map_or(mark, |at| at.min(mark)))
             }
             Use::Access => match token.expires {
                 Some(at) if at <= now.timestamp_micros() => expired_at(at),
@@ -150,18 +151,10 @@ impl Grants {
         hold(&self.ended).grant_ended.insert(account, mark);
     }
 
-    /// Ends every account's grant.
-    pub fn end_all(&self) {
-        let now = Utc::now();
-        for account in Account::ALL {
-            self.end(account, now);
-        }
-    }
-
-    /// Makes the access tokens given so far expired ones.
-    pub fn expire_access_tokens(&self) {
-        let mark = self.tick(Utc::now());
-        hold(&self.ended).access_expired = mark;
+    /// Makes the access tokens that an account was given so far expired ones.
+    pub fn expire_access_tokens(&self, account: Account, now: DateTime<Utc>) {
+        let mark = self.tick(now);
+        hold(&self.ended).access_expired.insert(account, mark);
     }
 
     /// The time, pushed on where it stood still, so that "given before" has one answer for any two
@@ -270,12 +263,15 @@ mod tests {
     fn access_tokens_can_be_made_to_expire_at_once() {
         let (grants, now) = (grants(), Utc::now());
         let before = grants.access(Account::Small, &[], now);
-        grants.expire_access_tokens();
+        let other = grants.access(Account::Faults, &[], now);
+        grants.expire_access_tokens(Account::Small, now);
         let after = grants.access(Account::Small, &[], now);
         assert!(matches!(
             standing(&grants, &before, now),
             Standing::Expired(_)
         ));
-        assert_eq!(standing(&grants, &after, now), Standing::Good);
+        for good in [other, after] {
+            assert_eq!(standing(&grants, &good, now), Standing::Good);
+        }
     }
 }

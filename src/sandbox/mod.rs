@@ -7,8 +7,12 @@
 //! own.
 
 mod accounts;
+mod dial;
+mod dial_page;
 mod grants;
 mod hubspot;
+mod mishap;
+mod overlay;
 mod page;
 mod params;
 mod people;
@@ -26,6 +30,8 @@ use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
 use tokio::task::JoinHandle;
 
+pub use accounts::Account;
+pub use dial::{Edit, Fault, Provider, Span, Turn};
 use world::World;
 
 /// What a sandbox is started with.
@@ -39,10 +45,11 @@ pub struct Options {
     pub redirect_uris: Vec<String>,
     /// How long an access token lives; HubSpot gives 30 minutes.
     pub token_life: Duration,
-    /// Requests one account may make within `window`, in place of each provider's own numbers.
+    /// Requests one account may make within `window`, in place of all of the providers' own numbers.
     pub rate: Option<u32>,
     pub window: Option<Duration>,
-    /// Gives every account but the empty one this many contacts.
+    /// Gives every account but the empty one so many items of the provider's main kind: HubSpot's
+    /// contacts, to which the numbers of the other kinds are in proportion.
     pub contacts: Option<u32>,
 }
 
@@ -80,6 +87,7 @@ pub fn start(options: Options) -> io::Result<Sandbox> {
         App::new()
             .app_data(shared.clone())
             .configure(page::routes)
+            .configure(dial_page::routes)
             .configure(hubspot::routes)
             .default_service(web::to(hubspot::unknown_route))
     })
@@ -112,21 +120,39 @@ impl Sandbox {
     /// How many API requests were answered, refused ones included; token requests are not among
     /// them.
     pub fn calls(&self) -> u64 {
-        self.world.calls.get()
+        self.world.calls.sum()
     }
 
-    /// How many requests the token endpoint answered, refused ones included.
+    /// Those of one provider.
+    pub fn calls_of(&self, provider: Provider) -> u64 {
+        self.world.calls.of(provider).get()
+    }
+
+    /// How many requests the token endpoints answered, refused ones included.
     pub fn token_requests(&self) -> u64 {
         self.world.token_requests.get()
     }
 
+    /// Turns the fault dial for one account of a provider, as the page of the sandbox does.
+    pub fn dial(&self, provider: Provider, account: Account, turn: Turn) {
+        self.world.turn(provider, account, turn);
+    }
+
     /// Makes every access token given so far an expired one; refreshing brings a good one.
     pub fn expire_access_tokens(&self) {
-        self.world.hubspot.grants.expire_access_tokens();
+        self.dial_all(Turn::ExpireTokens);
     }
 
     /// Ends every grant given so far, as if the app had been uninstalled everywhere.
     pub fn revoke_all(&self) {
-        self.world.hubspot.grants.end_all();
+        self.dial_all(Turn::Revoke);
+    }
+
+    fn dial_all(&self, turn: Turn) {
+        for provider in Provider::ALL {
+            for account in Account::ALL {
+                self.dial(provider, account, turn);
+            }
+        }
     }
 }

@@ -1,14 +1,19 @@
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chrono::Utc;
+
 use super::Options;
 use super::accounts::Account;
+use super::dial::{Dial, Provider, Turn};
+use super::grants::Grants;
 use super::hubspot::HubSpot;
 
 /// Everything the requests of one sandbox share.
 pub struct World {
     pub client: Client,
-    pub calls: Counter,
+    pub calls: Calls,
+    pub dial: Dial,
     pub token_requests: Counter,
     pub hubspot: HubSpot,
     contacts: Option<u32>,
@@ -31,12 +36,31 @@ impl World {
                 secret: options.client_secret,
                 redirect_uris: options.redirect_uris,
             },
-            calls: Counter::default(),
+            calls: Calls::default(),
+            dial: Dial::default(),
             token_requests: Counter::default(),
             hubspot,
             contacts: options.contacts,
         };
         (options.listener, world)
+    }
+
+    /// A provider's codes and tokens.
+    fn grants(&self, provider: Provider) -> Option<&Grants> {
+        match provider {
+            Provider::HubSpot => Some(&self.hubspot.grants),
+            Provider::Notion | Provider::Airtable => None,
+        }
+    }
+
+    /// Turns the dial for an account.
+    pub fn turn(&self, provider: Provider, account: Account, turn: Turn) {
+        let now = Utc::now();
+        match (turn, self.grants(provider)) {
+            (Turn::ExpireTokens, Some(grants)) => grants.expire_access_tokens(account, now),
+            (Turn::Revoke, Some(grants)) => grants.end(account, now),
+            _ => self.dial.turn(provider, account, turn, now),
+        }
     }
 
     /// How many items an account holds here.
@@ -45,6 +69,20 @@ impl World {
             (Account::Empty, _) | (_, None) => account.profile().items,
             (_, Some(contacts)) => contacts,
         }
+    }
+}
+
+/// API requests, counted by provider.
+#[derive(Default)]
+pub struct Calls([Counter; Provider::ALL.len()]);
+
+impl Calls {
+    pub fn of(&self, provider: Provider) -> &Counter {
+        &self.0[provider as usize]
+    }
+
+    pub fn sum(&self) -> u64 {
+        self.0.iter().map(Counter::get).sum()
     }
 }
 

@@ -11,17 +11,15 @@ use futures_util::stream;
 
 use super::errors;
 use super::gate::Caller;
+use super::limits::Budget;
 use crate::sandbox::accounts::Account;
+use crate::sandbox::mishap;
 use crate::sandbox::world::World;
 
 /// After so many requests the same troubles come again: more than one read of the account takes, so
 /// that a read meets each of them once.
 const ROUND: u64 = 40;
 const SLOW: Duration = Duration::from_secs(3);
-
-/// What the balancer in front of the API answers when there is nobody behind it.
-const BAD_GATEWAY: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
-    <center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>cloudflare</center>\r\n</body>\r\n</html>\r\n";
 
 /// A way in which an answer goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,16 +77,14 @@ fn fault_for(request: &ServiceRequest) -> Option<Fault> {
 
 fn answer(fault: Fault) -> HttpResponse {
     match fault {
-        Fault::TooMany => errors::too_many().error_response(),
+        Fault::TooMany => errors::too_many(Budget::General).error_response(),
         Fault::TooManyWithWait => {
-            let error = errors::too_many();
+            let error = errors::too_many(Budget::General);
             HttpResponse::TooManyRequests()
                 .insert_header((RETRY_AFTER, "1"))
                 .json(error.body)
         }
-        Fault::BadGateway => HttpResponse::BadGateway()
-            .content_type("text/html")
-            .body(BAD_GATEWAY),
+        Fault::BadGateway => mishap::bad_gateway(),
         Fault::Locked => errors::locked().error_response(),
         Fault::Dropped => dropped(),
         Fault::Internal | Fault::Slow | Fault::CutShort => errors::internal().error_response(),
@@ -187,7 +183,7 @@ mod tests {
                     .iter()
                     .map(|record| record["id"].to_string()),
             );
-            match page["paging"]["next"]["after"].as_str() {
+            match page["paging"]["next"]["after"].as_u64() {
                 Some(after) => path = format!("{LIST}&after={after}"),
                 None => break,
             }
