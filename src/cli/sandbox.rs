@@ -32,7 +32,8 @@ pub struct SandboxArgs {
     /// number
     #[arg(long)]
     rate: Option<u32>,
-    /// Contacts of every account but the empty one, in place of the accounts' own sizes
+    /// Contacts, or what else is the provider's main kind, of every account but the empty one, in
+    /// place of the accounts' own sizes
     #[arg(long)]
     contacts: Option<u32>,
 }

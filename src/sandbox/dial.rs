@@ -57,7 +57,7 @@ pub enum Turn {
     Revoke,
     /// API requests fail in one way for a while.
     Fail(Fault, Span),
-    /// Every API answer comes this much later, until the dial is turned again.
+    /// Every API answer comes this much later, until there is another turn of this kind or calm.
     Slow(Duration),
     /// What is added and changed reaches the provider's search only after so long.
     DelayIndex(Duration),
@@ -133,7 +133,10 @@ impl Dial {
             Turn::Fail(fault, span) => setting.fail(fault, span, now),
             Turn::Slow(delay) => setting.delay = delay,
             Turn::DelayIndex(delay) => setting.index_delay = delay,
-            Turn::Records(kind, edit) => setting.edit(kind, edit, now),
+            Turn::Records(kind, edit) => {
+                debug_assert!(provider.kinds().contains(&kind), "no such kind: {kind}");
+                setting.edit(kind, edit, now);
+            }
             Turn::Calm => setting.calm(),
         }
     }

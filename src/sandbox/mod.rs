@@ -46,10 +46,11 @@ pub struct Options {
     pub redirect_uris: Vec<String>,
     /// How long an access token lives; HubSpot gives 30 minutes.
     pub token_life: Duration,
-    /// Requests one account may make within `window`, in place of each provider's own numbers.
+    /// Requests one account may make within `window`, in place of all of the providers' own numbers.
     pub rate: Option<u32>,
     pub window: Option<Duration>,
-    /// Gives every account but the empty one this many contacts.
+    /// Gives every account but the empty one so many items of the provider's main kind: HubSpot's
+    /// contacts, to which the numbers of the other kinds are in proportion.
     pub contacts: Option<u32>,
 }
 
