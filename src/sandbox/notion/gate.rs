@@ -27,8 +27,8 @@ use crate::sandbox::world::World;
 pub struct Caller {
     pub account: Account,
     pub version: Version,
-    /// In what way the connection is unlike the usual one.
-    pub oddities: Vec<String>,
+    /// Its scopes are the ways in which the connection is unlike the usual one.
+    pub token: Token,
     /// What is odd about the answer to this one request.
     pub quirk: Option<Quirk>,
 }
@@ -46,29 +46,26 @@ fn caller(request: &HttpRequest) -> Result<Caller, ApiError> {
     let world = request
         .app_data::<web::Data<World>>()
         .ok_or_else(errors::internal)?;
-    let Token {
-        account, scopes, ..
-    } = token(request, world)?;
-    refuse_odd(&scopes)?;
-    world.notion.admit(account).map_err(|wait| {
+    let token = token(request, world)?;
+    refuse_odd(&token.scopes)?;
+    world.notion.admit(token.account).map_err(|wait| {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         errors::rate_limited(Limit::Connection, seconds)
     })?;
     Ok(Caller {
-        account,
+        account: token.account,
         version: version(request)?,
-        oddities: scopes,
+        token,
         quirk: request.extensions().get().copied(),
     })
 }
 
 /// Some connections are made to be refused.
 fn refuse_odd(oddities: &[String]) -> Result<(), ApiError> {
-    let is = |word: &str| oddities.iter().any(|other| other == word);
-    if is(odd::BLOCKED) {
+    if odd::is(oddities, odd::BLOCKED) {
         return Err(errors::blocked());
     }
-    if is(odd::EXHAUSTED) {
+    if odd::is(oddities, odd::EXHAUSTED) {
         return Err(errors::rate_limited(Limit::Workspace, 3_600));
     }
     Ok(())

@@ -57,6 +57,8 @@ pub struct Notion {
     limits: Mutex<Limits>,
     /// When the refresh tokens that were used up had been given out.
     spent: Mutex<HashSet<i64>>,
+    /// When the access tokens that have searched before had been given out.
+    searched: Mutex<HashSet<i64>>,
     /// Requests of the account that fails now and then.
     rough: Counter,
 }
@@ -70,6 +72,7 @@ impl Notion {
                 options.window.unwrap_or(WINDOW),
             )),
             spent: Mutex::default(),
+            searched: Mutex::default(),
             rough: Counter::default(),
         }
     }
@@ -82,6 +85,11 @@ impl Notion {
     /// Uses a refresh token up; says whether it was still good.
     fn spend(&self, token: &Token) -> bool {
         hold(&self.spent).insert(token.issued)
+    }
+
+    /// Notes that a token searches; says whether it does so for the first time.
+    fn is_first_search(&self, token: &Token) -> bool {
+        hold(&self.searched).insert(token.issued)
     }
 
     fn is_spent(&self, token: &Token) -> bool {

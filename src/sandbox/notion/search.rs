@@ -9,6 +9,7 @@ use super::listing::{Asked, body, not_a};
 use super::objects::Draw;
 use super::properties::Wanted;
 use super::titles;
+use super::workspace::odd;
 use crate::sandbox::world::World;
 
 /// What search is asked for.
@@ -41,7 +42,9 @@ pub async fn search(
         version: caller.version,
     };
     let wanted = Wanted::default();
-    let found = search.find(&content);
+    let is_late = odd::is(&caller.token.scopes, odd::LATE_SEARCH)
+        && world.notion.is_first_search(&caller.token);
+    let found = search.find(&content).filter(|_| !is_late);
     let answer = asked.answer("page_or_data_source", found, |thing| {
         draw.listed(thing, &wanted)
     });
@@ -255,6 +258,15 @@ mod tests {
         let status =
             json!({ "type": "incomplete", "incomplete_reason": "query_result_limit_reached" });
         assert_eq!(last["request_status"], status);
+    }
+
+    #[tokio::test]
+    async fn the_first_search_of_a_connection_may_find_nothing_yet() {
+        let notion = notion(options());
+        let tokens = notion.tokens("small", &[("sandbox", "late_search")]).await;
+        let access = tokens["access_token"].as_str().unwrap();
+        assert_eq!(ids(&notion, access, &json!({})).await.len(), 0);
+        assert!(ids(&notion, access, &json!({})).await.len() > 100);
     }
 
     #[tokio::test]

@@ -73,8 +73,12 @@ fn refresh(notion: &Notion, body: &Value, now: DateTime<Utc>) -> Result<HttpResp
         .filter(|token| notion.grants.standing(token, now) == Standing::Good)
         .filter(|token| notion.spend(token))
         .ok_or_else(|| errors::invalid_grant("Invalid refresh token."))?;
-    let oddities: Vec<String> = token.scopes;
-    Ok(answer(notion, &workspace(token.account), &oddities, now))
+    Ok(answer(
+        notion,
+        &workspace(token.account),
+        &token.scopes,
+        now,
+    ))
 }
 
 fn answer(
@@ -116,10 +120,7 @@ fn refresh_token(
     oddities: &[String],
     now: DateTime<Utc>,
 ) -> Option<String> {
-    let without = oddities
-        .iter()
-        .any(|word| word == odd::WITHOUT_REFRESH_TOKEN);
-    if without || !workspace.refreshes {
+    if odd::is(oddities, odd::WITHOUT_REFRESH_TOKEN) || !workspace.refreshes {
         return None;
     }
     let sealed = notion.grants.refresh(workspace.account, oddities, now);

@@ -16,7 +16,7 @@ pub async fn me(caller: Caller) -> HttpResponse {
         "avatar_url": null,
         "type": "bot",
         "bot": {
-            "owner": workspace.owner(&caller.oddities),
+            "owner": workspace.owner(&caller.token.scopes),
             "workspace_id": workspace.id(Thing::Workspace),
             "workspace_name": workspace.name,
             "workspace_limits": { "max_file_upload_size_in_bytes": 5_242_880 },

@@ -27,10 +27,16 @@ pub mod odd {
     pub const WITHOUT_REFRESH_TOKEN: &str = "without_refresh_token";
     pub const WORKSPACE_OWNER: &str = "workspace_owner";
     pub const WITHOUT_EMAIL: &str = "without_email";
+    /// The first search finds nothing, since nothing has been indexed yet.
+    pub const LATE_SEARCH: &str = "late_search";
     /// Every request is refused, and will be.
     pub const BLOCKED: &str = "blocked";
     /// The whole workspace has met its limit, for an hour.
     pub const EXHAUSTED: &str = "exhausted";
+
+    pub fn is(oddities: &[String], word: &str) -> bool {
+        oddities.iter().any(|oddity| oddity == word)
+    }
 }
 
 /// Notion's side of an account.
@@ -73,11 +79,10 @@ impl Workspace {
 
     /// Whose connection this is.
     pub fn owner(&self, oddities: &[String]) -> Value {
-        let odd = |word: &str| oddities.iter().any(|other| other == word);
-        if odd(odd::WORKSPACE_OWNER) {
+        if odd::is(oddities, odd::WORKSPACE_OWNER) {
             return json!({ "type": "workspace", "workspace": true });
         }
-        json!({ "type": "user", "user": self.person(!odd(odd::WITHOUT_EMAIL)) })
+        json!({ "type": "user", "user": self.person(!odd::is(oddities, odd::WITHOUT_EMAIL)) })
     }
 
     /// A reference to the person, as objects carry it.
