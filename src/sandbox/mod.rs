@@ -12,6 +12,7 @@ mod dial_page;
 mod grants;
 mod hubspot;
 mod mishap;
+mod notion;
 mod overlay;
 mod page;
 mod params;
@@ -89,6 +90,7 @@ pub fn start(options: Options) -> io::Result<Sandbox> {
             .configure(page::routes)
             .configure(dial_page::routes)
             .configure(hubspot::routes)
+            .configure(notion::routes)
             .default_service(web::to(hubspot::unknown_route))
     })
     // One worker is plenty for one integration, and leaves the machine to whoever is being tried.

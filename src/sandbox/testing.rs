@@ -196,6 +196,16 @@ impl Visit {
         (text("access_token"), text("refresh_token"))
     }
 
+    /// A request that is not made yet, for what needs headers of its own.
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        self.http.request(method, self.at(path))
+    }
+
+    pub async fn send(&self, request: RequestBuilder) -> reqwest::Result<Answer> {
+        try_send(request).await
+    }
+
     fn at(&self, path: &str) -> String {
         format!("{}{path}", self.sandbox.url())
     }

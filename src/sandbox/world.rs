@@ -8,6 +8,7 @@ use super::accounts::Account;
 use super::dial::{Dial, Provider, Turn};
 use super::grants::Grants;
 use super::hubspot::HubSpot;
+use super::notion::Notion;
 
 /// Everything the requests of one sandbox share.
 pub struct World {
@@ -16,6 +17,7 @@ pub struct World {
     pub dial: Dial,
     pub token_requests: Counter,
     pub hubspot: HubSpot,
+    pub notion: Notion,
     contacts: Option<u32>,
 }
 
@@ -30,6 +32,7 @@ impl World {
     /// Parts the listener, which the server takes, from what the requests share.
     pub fn found(options: Options) -> (TcpListener, World) {
         let hubspot = HubSpot::new(&options);
+        let notion = Notion::new(&options);
         let world = World {
             client: Client {
                 id: options.client_id,
@@ -40,6 +43,7 @@ impl World {
             dial: Dial::default(),
             token_requests: Counter::default(),
             hubspot,
+            notion,
             contacts: options.contacts,
         };
         (options.listener, world)
@@ -49,7 +53,8 @@ impl World {
     fn grants(&self, provider: Provider) -> Option<&Grants> {
         match provider {
             Provider::HubSpot => Some(&self.hubspot.grants),
-            Provider::Notion | Provider::Airtable => None,
+            Provider::Notion => Some(&self.notion.grants),
+            Provider::Airtable => None,
         }
     }
 
