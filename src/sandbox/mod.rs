@@ -7,6 +7,7 @@
 //! own.
 
 mod accounts;
+mod airtable;
 mod dial;
 mod dial_page;
 mod grants;
@@ -87,6 +88,7 @@ pub fn start(options: Options) -> io::Result<Sandbox> {
             .app_data(shared.clone())
             .configure(page::routes)
             .configure(dial_page::routes)
+            .configure(airtable::routes)
             .configure(hubspot::routes)
             .default_service(web::to(hubspot::unknown_route))
     })

@@ -120,6 +120,18 @@ impl Visit {
         self.post(path, &[&credentials, fields].concat()).await
     }
 
+    /// Posts with an id and a secret in the header.
+    pub async fn post_with_basic(
+        &self,
+        path: &str,
+        [id, secret]: [&str; 2],
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let request = self.http.post(self.at(path)).basic_auth(id, Some(secret));
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        send(request.body(encode(fields))).await
+    }
+
     /// Reads the API.
     pub async fn read(&self, path: &str, token: &str) -> Answer {
         send(self.http.get(self.at(path)).bearer_auth(token)).await

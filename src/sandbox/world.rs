@@ -5,6 +5,7 @@ use chrono::Utc;
 
 use super::Options;
 use super::accounts::Account;
+use super::airtable::Airtable;
 use super::dial::{Dial, Provider, Turn};
 use super::grants::Grants;
 use super::hubspot::HubSpot;
@@ -15,6 +16,7 @@ pub struct World {
     pub calls: Calls,
     pub dial: Dial,
     pub token_requests: Counter,
+    pub airtable: Airtable,
     pub hubspot: HubSpot,
     contacts: Option<u32>,
 }
@@ -29,6 +31,7 @@ pub struct Client {
 impl World {
     /// Parts the listener, which the server takes, from what the requests share.
     pub fn found(options: Options) -> (TcpListener, World) {
+        let airtable = Airtable::new(&options);
         let hubspot = HubSpot::new(&options);
         let world = World {
             client: Client {
@@ -39,6 +42,7 @@ impl World {
             calls: Calls::default(),
             dial: Dial::default(),
             token_requests: Counter::default(),
+            airtable,
             hubspot,
             contacts: options.contacts,
         };
@@ -49,7 +53,8 @@ impl World {
     fn grants(&self, provider: Provider) -> Option<&Grants> {
         match provider {
             Provider::HubSpot => Some(&self.hubspot.grants),
-            Provider::Notion | Provider::Airtable => None,
+            Provider::Airtable => Some(&self.airtable.grants),
+            Provider::Notion => None,
         }
     }
 
