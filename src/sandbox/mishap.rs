@@ -47,6 +47,26 @@ pub fn bad_gateway() -> HttpResponse {
         .body(BAD_GATEWAY)
 }
 
+/// A body that fails before its first byte makes the server close the connection.
+pub fn dropped() -> HttpResponse {
+    let failure = io::Error::from(io::ErrorKind::ConnectionReset);
+    HttpResponse::Ok().streaming(stream::iter([Err::<Bytes, io::Error>(failure)]))
+}
+
+/// A complete answer as far as HTTP can tell, whose JSON ends in the middle.
+pub async fn cut_short(
+    response: ServiceResponse<impl MessageBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let (request, response) = response.into_parts();
+    let (head, body) = response.into_parts();
+    let bytes = to_bytes(body).await.unwrap_or_default();
+    let half = bytes.slice(..bytes.len() / 2);
+    Ok(ServiceResponse::new(
+        request,
+        head.set_body(BoxBody::new(half)),
+    ))
+}
+
 /// The first half of an answer, and then the end of the connection.
 async fn cut(response: ServiceResponse<impl MessageBody>) -> Result<ServiceResponse, Error> {
     let (request, response) = response.into_parts();

@@ -1,13 +1,10 @@
-use std::io;
 use std::time::{Duration, Instant};
 
-use actix_web::body::{BoxBody, MessageBody, to_bytes};
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
-use bytes::Bytes;
-use futures_util::stream;
 
 use super::errors;
 use super::gate::Caller;
@@ -64,7 +61,7 @@ pub async fn stumble(
             tokio::time::sleep(SLOW).await;
             Ok(next.call(request).await?.map_into_boxed_body())
         }
-        Some(Fault::CutShort) => cut_short(next.call(request).await?).await,
+        Some(Fault::CutShort) => mishap::cut_short(next.call(request).await?).await,
         Some(fault) => Ok(request.into_response(answer(fault))),
     }
 }
@@ -92,27 +89,9 @@ fn answer(fault: Fault) -> HttpResponse {
         Fault::UnavailableWithWait => HttpResponse::ServiceUnavailable()
             .insert_header((RETRY_AFTER, "1"))
             .json(errors::try_again().body),
-        Fault::Dropped => dropped(),
+        Fault::Dropped => mishap::dropped(),
         Fault::Internal | Fault::Slow | Fault::CutShort => errors::internal().error_response(),
     }
-}
-
-/// A body that fails before its first byte makes the server close the connection.
-fn dropped() -> HttpResponse {
-    let failure = io::Error::from(io::ErrorKind::ConnectionReset);
-    HttpResponse::Ok().streaming(stream::iter([Err::<Bytes, io::Error>(failure)]))
-}
-
-/// A complete answer as far as HTTP can tell, whose JSON ends in the middle.
-async fn cut_short(
-    response: ServiceResponse<impl MessageBody>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let (request, response) = response.into_parts();
-    let (head, body) = response.into_parts();
-    let bytes = to_bytes(body).await.unwrap_or_default();
-    let half = bytes.slice(..bytes.len() / 2);
-    let response = head.set_body(BoxBody::new(half));
-    Ok(ServiceResponse::new(request, response))
 }
 
 #[cfg(test)]
