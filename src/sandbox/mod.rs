@@ -44,8 +44,8 @@ pub struct Options {
     pub client_secret: String,
     /// Compared letter by letter, as the providers do.
     pub redirect_uris: Vec<String>,
-    /// How long an access token lives; HubSpot gives 30 minutes.
-    pub token_life: Duration,
+    /// How long an access token lives, in place of each provider's own time.
+    pub token_life: Option<Duration>,
     /// Requests one account may make within `window`, in place of each provider's own numbers.
     pub rate: Option<u32>,
     pub window: Option<Duration>,
@@ -61,7 +61,7 @@ impl Options {
             client_id: String::new(),
             client_secret: String::new(),
             redirect_uris: Vec::new(),
-            token_life: Duration::from_secs(1800),
+            token_life: None,
             rate: None,
             window: None,
             contacts: None,

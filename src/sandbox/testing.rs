@@ -1,7 +1,6 @@
 //! What the tests of the sandbox share: a running one, and a client that plays browser and app.
 
 use std::net::TcpListener;
-use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION};
 use reqwest::redirect::Policy;
@@ -48,7 +47,7 @@ pub fn options() -> Options {
         client_id: CLIENT.to_owned(),
         client_secret: SECRET.to_owned(),
         redirect_uris: vec![REDIRECT.to_owned()],
-        token_life: Duration::from_secs(1800),
+        token_life: None,
         rate: Some(10_000),
         window: None,
         contacts: None,

@@ -47,6 +47,9 @@ use workspace::Workspace;
 const RATE: u32 = 5;
 const WINDOW: Duration = Duration::from_secs(1);
 
+/// How long an access token lives.
+const TOKEN_LIFE: Duration = Duration::from_secs(3600);
+
 /// How long a code waits to be fetched.
 const CODE_LIFE: Duration = Duration::from_secs(600);
 
@@ -68,7 +71,8 @@ pub struct Airtable {
 
 impl Airtable {
     pub fn new(options: &Options) -> Airtable {
-        let grants = Grants::new("airtable", &options.client_secret, options.token_life);
+        let life = options.token_life.unwrap_or(TOKEN_LIFE);
+        let grants = Grants::new("airtable", &options.client_secret, life);
         Airtable {
             grants: grants.with_code_life(CODE_LIFE),
             rotation: Rotation::default(),

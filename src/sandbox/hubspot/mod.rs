@@ -32,6 +32,9 @@ use limits::{Limits, Verdict};
 const RATE: u32 = 110;
 const WINDOW: Duration = Duration::from_secs(10);
 
+/// How long an access token lives.
+const TOKEN_LIFE: Duration = Duration::from_secs(1800);
+
 /// What HubSpot's part of the sandbox remembers.
 pub struct HubSpot {
     pub grants: Grants,
@@ -43,7 +46,11 @@ pub struct HubSpot {
 impl HubSpot {
     pub fn new(options: &Options) -> HubSpot {
         HubSpot {
-            grants: Grants::new("hubspot", &options.client_secret, options.token_life),
+            grants: Grants::new(
+                "hubspot",
+                &options.client_secret,
+                options.token_life.unwrap_or(TOKEN_LIFE),
+            ),
             limits: Mutex::new(Limits::new(
                 options.rate.unwrap_or(RATE),
                 options.window.unwrap_or(WINDOW),
