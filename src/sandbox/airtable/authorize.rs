@@ -198,9 +198,13 @@ fn are_good(scopes: &[String]) -> bool {
 fn approve(world: &World, ask: &Ask, account: Account, some: &[String]) -> HttpResponse {
     let asked = ask.scopes.iter();
     let scopes = asked.filter(|scope| some.is_empty() || some.contains(scope));
+    let scopes: Vec<String> = scopes.cloned().collect();
+    if scopes.is_empty() {
+        return error_page("None of these scopes was asked for.");
+    }
     let consent = Consent {
         account,
-        scopes: scopes.cloned().collect(),
+        scopes,
         redirect_uri: ask.back.redirect_uri.clone(),
         challenge: Some(ask.challenge.clone()),
         at: Utc::now(),
@@ -372,10 +376,15 @@ mod tests {
     async fn a_form_must_say_who_decides_what() {
         let visit = visit(options());
         for form in [
-            [("account", "nobody"), ("decision", "approve")],
-            [("account", "small"), ("decision", "?")],
+            &[("account", "nobody"), ("decision", "approve")][..],
+            &[("account", "small"), ("decision", "?")],
+            &[
+                ("account", "small"),
+                ("decision", "approve"),
+                ("scope", "webhook:manage"),
+            ],
         ] {
-            assert_eq!(decide(&visit, &form).await.status, 400);
+            assert_eq!(decide(&visit, form).await.status, 400);
         }
     }
 }

@@ -86,8 +86,11 @@ impl<'a> Listing<'a> {
             return Ok(Box::new(self.rows.from(next.unwrap_or(0)).filter(admits)));
         }
         let all = sorted(self.rows, self.rows.from(0).filter(admits), &self.ask.sort)?;
-        let is_before = move |index: &u32| next.is_some_and(|next| *index != next);
-        Ok(Box::new(all.into_iter().skip_while(is_before)))
+        let place = next.map(|next| all.iter().position(|index| *index == next));
+        let place = place.map(|place| place.ok_or_else(errors::no_such_iterator));
+        Ok(Box::new(
+            all.into_iter().skip(place.transpose()?.unwrap_or(0)),
+        ))
     }
 
     /// How many records may still be given of a list that has a most.
