@@ -44,6 +44,11 @@ impl Overlay {
         self.deleted.push(Batch { count, at });
     }
 
+    /// Puts deletions before all others: those of a record's past.
+    pub fn delete_before(&mut self, count: u32, at: DateTime<Utc>) {
+        self.deleted.insert(0, Batch { count, at });
+    }
+
     pub fn delay_index(&mut self, delay: Duration) {
         self.index_delay = delay;
     }
@@ -60,9 +65,9 @@ impl Overlay {
 
     /// What happened to the original record at an index, counted from 0.
     pub fn change_of(&self, index: u32) -> Option<Change> {
-        let hits = self.changed.iter().filter(|batch| index < batch.count);
+        let mut hits = self.changed.iter().filter(|batch| index < batch.count);
         let times = hits.clone().count();
-        hits.last().map(|batch| Change {
+        hits.next_back().map(|batch| Change {
             at: batch.at,
             times,
         })

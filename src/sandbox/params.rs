@@ -15,6 +15,14 @@ impl Params {
             .filter(|value| !value.is_empty())
     }
 
+    /// The names in a list, which may be written with commas or by giving the parameter several times.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        let values = self.0.iter().filter(|(key, _)| key == name);
+        let names = values.flat_map(|(_, value)| value.split(','));
+        let names = names.map(str::trim).filter(|name| !name.is_empty());
+        names.map(str::to_owned).collect()
+    }
+
     /// The words of a value, as lists of scopes are written.
     pub fn words(&self, name: &str) -> Vec<String> {
         self.get(name)

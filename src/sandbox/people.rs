@@ -31,6 +31,24 @@ pub fn person(seed: u64) -> Person {
     }
 }
 
+/// The company of a number, and its domain; the first of them have the names of `COMPANIES`, the
+/// rest are their branches.
+pub fn company(number: u32) -> (String, String) {
+    let number = number as usize;
+    let (name, domain) = COMPANIES[number % COMPANIES.len()];
+    match number / COMPANIES.len() {
+        0 => (name.to_owned(), domain.to_owned()),
+        branch if branch <= CITIES.len() => (
+            format!("{name} {}", CITIES[branch - 1]),
+            format!("branch{branch}.{domain}"),
+        ),
+        branch => (
+            format!("{name} No. {branch}"),
+            format!("branch{branch}.{domain}"),
+        ),
+    }
+}
+
 /// A number that looks random and is the same each time (splitmix64).
 pub fn mix(seed: u64, salt: u64) -> u64 {
     let mut z = seed.wrapping_add(salt.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -120,6 +138,12 @@ static COMPANIES: [(&str, &str); 20] = [
 ];
 
 #[rustfmt::skip]
+static CITIES: [&str; 16] = [
+    "Porto", "Malmö", "Łódź", "Accra", "Osaka", "València", "Cork", "Tromsø",
+    "Québec", "Košice", "Pune", "Tbilisi", "Aarhus", "Arequipa", "Zürich", "İzmir",
+];
+
+#[rustfmt::skip]
 static JOBS: [&str; 12] = [
     "Office manager", "Head of purchasing", "Owner", "Accountant", "Sales lead", "Engineer",
     "Operations", "Designer", "Director", "Assistant", "Buyer", "Teacher",
@@ -127,12 +151,22 @@ static JOBS: [&str; 12] = [
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
     fn a_number_always_means_the_same_person() {
         assert_eq!(person(42).first, person(42).first);
         assert_eq!(person(42).phone, person(42).phone);
+    }
+
+    #[test]
+    fn no_two_companies_share_a_name_or_a_domain() {
+        let all: Vec<_> = (0..2_000).map(company).collect();
+        let names: HashSet<_> = all.iter().map(|(name, _)| name).collect();
+        let domains: HashSet<_> = all.iter().map(|(_, domain)| domain).collect();
+        assert_eq!((names.len(), domains.len()), (2_000, 2_000));
     }
 
     #[test]

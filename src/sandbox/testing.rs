@@ -191,8 +191,18 @@ impl Visit {
 
     /// Access and refresh token of an account.
     pub async fn connect(&self, account: &str) -> (String, String) {
-        let code = self.code(account).await;
-        let tokens = self.exchange(&code, &[]).await.json();
+        self.tokens(&self.code(account).await).await
+    }
+
+    /// The same for an app that asks for everything HubSpot has for it.
+    pub async fn connect_all(&self, account: &str) -> (String, String) {
+        let scopes = "crm.objects.companies.read crm.objects.deals.read";
+        let back = self.approve(account, &[("optional_scope", scopes)]).await;
+        self.tokens(&parameter(&back, "code").unwrap()).await
+    }
+
+    async fn tokens(&self, code: &str) -> (String, String) {
+        let tokens = self.exchange(code, &[]).await.json();
         let text = |name: &str| tokens[name].as_str().unwrap().to_owned();
         (text("access_token"), text("refresh_token"))
     }

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::Utc;
 use url::Url;
 
+use super::kind::Kind;
 use super::portal::{account_with, portal};
 use super::scopes;
 use crate::sandbox::accounts::Account;
@@ -229,7 +230,7 @@ fn preselected(request: &HttpRequest) -> Account {
 fn choices(world: &World, chosen: Account) -> Vec<Choice> {
     let choice = |account: Account| {
         let profile = account.profile();
-        let count = format!("{} contacts", grouped(world.size(account)));
+        let count = holds(world.size(account));
         Choice {
             slug: profile.slug,
             label: profile.label,
@@ -242,6 +243,15 @@ fn choices(world: &World, chosen: Account) -> Vec<Choice> {
         }
     };
     Account::ALL.map(choice).into()
+}
+
+/// What there is of each kind, in words.
+fn holds(contacts: u32) -> String {
+    let counts = Kind::ALL.map(|kind| {
+        let count = grouped(kind.count_beside(contacts));
+        format!("{count} {}", kind.plural())
+    });
+    counts.join(", ")
 }
 
 fn error_page(message: &str) -> HttpResponse {
@@ -469,7 +479,7 @@ mod tests {
         let answer = visit.get(&authorize_path(&[])).await;
         assert!(texts(&answer, "header").concat().contains(CLIENT));
         let holds = texts(&answer, ".holds");
-        assert!(holds[0].starts_with("12,345 contacts"));
+        assert!(holds[0].starts_with("12,345 contacts, 2,469 companies, 1,234 deals"));
         assert!(holds[3].starts_with("0 contacts"));
     }
 }

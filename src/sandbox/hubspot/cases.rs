@@ -1,15 +1,24 @@
-use super::contact_data::{Contact, Stamps};
+use super::kind::Kind;
+use super::records::{Record, Stamps};
 
 /// Longer than any column, card or log line is made for.
 const LONG: usize = 5_000;
 
-/// Gives the small account the contacts that integrations trip over. They stand between ordinary
+/// Gives the small account the records that integrations trip over. They stand between ordinary
 /// ones, on the first pages, where they are met soon.
-pub fn dress(index: u32, contact: &mut Contact) {
+pub fn dress(kind: Kind, index: u32, record: &mut Record) {
+    match kind {
+        Kind::Contact => contact(index, record),
+        Kind::Company => company(index, record),
+        Kind::Deal => deal(index, record),
+    }
+}
+
+fn contact(index: u32, contact: &mut Record) {
     match index {
-        1 => only(contact, "firstname"),
-        3 => only(contact, "email"),
-        5 => nothing(contact),
+        1 => contact.keep_only("firstname"),
+        3 => contact.keep_only("email"),
+        5 => contact.keep_only(""),
         7 => name(contact, "ليلى", "الحسن"),
         8 => name(contact, "יעל", "בן־דוד"),
         10 => name(contact, "小明", "王"),
@@ -38,26 +47,44 @@ pub fn dress(index: u32, contact: &mut Contact) {
     }
 }
 
-fn name(contact: &mut Contact, first: &str, last: &str) {
+fn company(index: u32, company: &mut Record) {
+    match index {
+        1 => company.set("domain", None),
+        2 => company.keep_only("domain"),
+        4 => company.keep_only(""),
+        5 => company.set("name", Some("日本橋 🏯 商事")),
+        6 => company.set("name", Some("<b>Bold</b> & \"Sons\"")),
+        7 => company.set("name", Some("\u{a0} Blank \t Edges  ")),
+        8 => company.set("name", Some(&long_name())),
+        9 => company.leave_out("name"),
+        10 => company.stamps = Stamps::WithoutFraction,
+        _ => {}
+    }
+}
+
+fn deal(index: u32, deal: &mut Record) {
+    match index {
+        // Amounts are text: a double makes something else of each of them.
+        1 => deal.set("amount", Some("1e21")),
+        2 => deal.set("amount", Some("0.10")),
+        3 => deal.set("amount", Some("99999999999999.99")),
+        4 => deal.set("amount", Some("")),
+        5 => deal.set("dealname", None),
+        6 => deal.set("dealname", Some("Renewal — 漢字")),
+        7 => deal.set("dealname", Some("<script>alert(2)</script>")),
+        8 => deal.keep_only(""),
+        9 => deal.stamps = Stamps::WithOffset,
+        _ => {}
+    }
+}
+
+fn name(contact: &mut Record, first: &str, last: &str) {
     contact.set("firstname", Some(first));
     contact.set("lastname", Some(last));
 }
 
-/// Leaves one property of the person standing.
-fn only(contact: &mut Contact, property: &str) {
-    for (name, value) in &mut contact.fields {
-        if *name != property {
-            *value = None;
-        }
-    }
-}
-
-fn nothing(contact: &mut Contact) {
-    only(contact, "");
-}
-
 /// The other way to have no name: the properties are not there at all.
-fn nameless(contact: &mut Contact) {
+fn nameless(contact: &mut Record) {
     contact.leave_out("firstname");
     contact.leave_out("lastname");
 }

@@ -5,6 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError, body::BoxBo
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
+use super::limits::Budget;
+
 const SCOPES_GUIDE: &str = "https://developers.hubspot.com/scopes";
 
 /// A refusal, as HubSpot words it.
@@ -52,8 +54,15 @@ pub fn expired(at: DateTime<Utc>, now: DateTime<Utc>) -> ApiError {
     )
 }
 
-/// The token is good, but not for this.
-pub fn missing_scope(scope: &str) -> ApiError {
+/// The token is good, but not for this; not every answer says what it would take.
+pub fn missing_scope(scope: Option<&str>) -> ApiError {
+    let mut more = json!({ "links": { "scopes": SCOPES_GUIDE } });
+    if let Some(scope) = scope {
+        more["errors"] = json!([{
+            "message": "One or more of the following scopes are required.",
+            "context": { "requiredGranularScopes": [scope] },
+        }]);
+    }
     ApiError::new(
         StatusCode::FORBIDDEN,
         "MISSING_SCOPES",
@@ -61,13 +70,7 @@ pub fn missing_scope(scope: &str) -> ApiError {
             "This app hasn't been granted all required scopes to make this call. Read more about required scopes \
              here: {SCOPES_GUIDE}."
         ),
-        json!({
-            "errors": [{
-                "message": "One or more of the following scopes are required.",
-                "context": { "requiredGranularScopes": [scope] },
-            }],
-            "links": { "scopes": SCOPES_GUIDE },
-        }),
+        more,
     )
 }
 
@@ -107,6 +110,13 @@ pub fn no_such_path(path: &str) -> ApiError {
     )
 }
 
+/// A page by somebody who knows nothing of the API.
+pub fn too_long() -> HttpResponse {
+    HttpResponse::UriTooLong()
+        .content_type("text/html")
+        .body("<html><body><h1>414 Request-URI Too Large</h1></body></html>\r\n")
+}
+
 /// A record somebody else is changing at this moment.
 pub fn locked() -> ApiError {
     ApiError::new(
@@ -130,15 +140,22 @@ pub fn internal() -> ApiError {
 }
 
 /// Too many requests; the wait is not told.
-pub fn too_many() -> ApiError {
+pub fn too_many(budget: Budget) -> ApiError {
+    let (policy, message) = match budget {
+        Budget::Search => ("SECONDLY", "You have reached your secondly limit."),
+        Budget::General | Budget::Associations => (
+            "TEN_SECONDLY_ROLLING",
+            "You have reached your ten_secondly_rolling limit.",
+        ),
+    };
     ApiError {
         status: StatusCode::TOO_MANY_REQUESTS,
         body: json!({
             "status": "error",
-            "message": "You have reached your ten_secondly_rolling limit.",
+            "message": message,
             "errorType": "RATE_LIMIT",
             "correlationId": correlation_id(),
-            "policyName": "TEN_SECONDLY_ROLLING",
+            "policyName": policy,
             "groupName": "publicapi:sandbox:oauth",
         }),
     }

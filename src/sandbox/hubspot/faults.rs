@@ -11,6 +11,7 @@ use futures_util::stream;
 
 use super::errors;
 use super::gate::Caller;
+use super::limits::Budget;
 use crate::sandbox::accounts::Account;
 use crate::sandbox::mishap;
 use crate::sandbox::world::World;
@@ -76,9 +77,9 @@ fn fault_for(request: &ServiceRequest) -> Option<Fault> {
 
 fn answer(fault: Fault) -> HttpResponse {
     match fault {
-        Fault::TooMany => errors::too_many().error_response(),
+        Fault::TooMany => errors::too_many(Budget::General).error_response(),
         Fault::TooManyWithWait => {
-            let error = errors::too_many();
+            let error = errors::too_many(Budget::General);
             HttpResponse::TooManyRequests()
                 .insert_header((RETRY_AFTER, "1"))
                 .json(error.body)
@@ -182,7 +183,7 @@ mod tests {
                     .iter()
                     .map(|record| record["id"].to_string()),
             );
-            match page["paging"]["next"]["after"].as_str() {
+            match page["paging"]["next"]["after"].as_u64() {
                 Some(after) => path = format!("{LIST}&after={after}"),
                 None => break,
             }

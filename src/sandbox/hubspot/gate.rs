@@ -8,7 +8,8 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError, web
 use chrono::Utc;
 
 use super::errors::{self, ApiError};
-use super::limits::Verdict;
+use super::limits::{Budget, Verdict};
+use super::portal::portal;
 use super::token::read;
 use crate::sandbox::dial::Provider;
 use crate::sandbox::grants::Standing;
@@ -19,6 +20,9 @@ use crate::sandbox::world::World;
 const MAX: HeaderName = HeaderName::from_static("x-hubspot-ratelimit-max");
 const REMAINING: HeaderName = HeaderName::from_static("x-hubspot-ratelimit-remaining");
 const INTERVAL: HeaderName = HeaderName::from_static("x-hubspot-ratelimit-interval-milliseconds");
+
+/// Where whatever stands in front of the API gives up reading, such as after very many properties.
+const LONGEST_QUERY: usize = 8_000;
 
 /// Whoever a request was made for, as the gate let it through.
 #[derive(Clone)]
@@ -32,7 +36,8 @@ impl Caller {
         if self.token.scopes.iter().any(|granted| granted == scope) {
             return Ok(());
         }
-        Err(errors::missing_scope(scope))
+        let named = portal(self.token.account).names_scopes;
+        Err(errors::missing_scope(named.then_some(scope)))
     }
 }
 
@@ -60,21 +65,27 @@ pub async fn gate(
         return Ok(request.into_response(errors::internal().error_response()));
     };
     world.calls.of(Provider::HubSpot).next();
+    if request.query_string().len() > LONGEST_QUERY {
+        return Ok(request.into_response(errors::too_long()));
+    }
     let caller = match caller(&request, &world) {
         Ok(caller) => caller,
         Err(error) => return Ok(request.into_response(error.error_response())),
     };
-    let verdict = world.hubspot.admit(caller.token.account);
+    let budget = Budget::of(request.path());
+    let verdict = world.hubspot.admit(budget, caller.token.account);
     let whose = (Provider::HubSpot, caller.token.account);
     request.extensions_mut().insert(caller);
+    let refusal = errors::too_many(budget).error_response();
     let mut response = if verdict.admitted {
         // HubSpot does not tell how long to wait.
-        let too_many = |_| errors::too_many().error_response();
-        mishap::answer(&world, whose, request, next, too_many).await?
+        mishap::answer(&world, whose, request, next, |_| refusal).await?
     } else {
-        request.into_response(errors::too_many().error_response())
+        request.into_response(refusal)
     };
-    tell(&verdict, response.headers_mut());
+    if budget != Budget::Search {
+        tell(&verdict, response.headers_mut());
+    }
     Ok(response)
 }
 
@@ -157,6 +168,26 @@ mod tests {
         assert_eq!(body["category"], "MISSING_SCOPES");
         let named = &body["errors"][0]["context"]["requiredGranularScopes"][0];
         assert_eq!(named, "crm.objects.contacts.read");
+    }
+
+    #[tokio::test]
+    async fn one_account_does_not_say_which_scope_is_missing() {
+        let visit = visit(options());
+        let (access, _) = visit.connect("faults").await;
+        let answer = visit.read("/crm/v3/objects/deals", &access).await;
+        assert_eq!(answer.status, 403);
+        assert_eq!(answer.json()["category"], "MISSING_SCOPES");
+        assert_eq!(answer.json().get("errors"), None);
+    }
+
+    #[tokio::test]
+    async fn an_endless_address_is_refused_in_html() {
+        let visit = visit(options());
+        let (access, _) = visit.connect("small").await;
+        let path = format!("{CONTACTS}&properties={}", "name,".repeat(1_700));
+        let answer = visit.read(&path, &access).await;
+        assert_eq!(answer.status, 414);
+        assert!(answer.header("content-type").starts_with("text/html"));
     }
 
     #[tokio::test]

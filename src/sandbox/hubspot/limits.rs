@@ -3,6 +3,46 @@ use std::time::{Duration, Instant};
 
 use crate::sandbox::accounts::Account;
 
+/// What a request counts against; each account has each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    General,
+    Search,
+    Associations,
+}
+
+impl Budget {
+    pub const ALL: [Budget; 3] = [Budget::General, Budget::Search, Budget::Associations];
+
+    pub fn of(path: &str) -> Budget {
+        if path.ends_with("/search") {
+            Budget::Search
+        } else if path.starts_with("/crm/associations/")
+            || path.starts_with("/crm/v4/associations/")
+        {
+            Budget::Associations
+        } else {
+            Budget::General
+        }
+    }
+
+    /// What HubSpot grants a marketplace app per installing account.
+    pub fn rate(self) -> u32 {
+        match self {
+            Budget::General => 110,
+            Budget::Search => 5,
+            Budget::Associations => 100,
+        }
+    }
+
+    pub fn window(self) -> Duration {
+        match self {
+            Budget::Search => Duration::from_secs(1),
+            Budget::General | Budget::Associations => Duration::from_secs(10),
+        }
+    }
+}
+
 /// Each account's budget of requests: so many in any stretch of so long, not in one that begins
 /// anew on the clock.
 pub struct Limits {

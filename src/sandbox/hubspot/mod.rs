@@ -1,17 +1,23 @@
 //! HubSpot's dialect: its paths, its shapes, its limits and its ways of failing.
 
 mod account_info;
+mod associations;
 mod authorize;
 mod cases;
-mod contact_data;
-mod contacts;
 mod errors;
 mod faults;
+mod fields;
 mod gate;
+mod kind;
 mod limits;
+mod links;
+mod objects;
 mod portal;
+mod query;
 mod record;
+mod records;
 mod scopes;
+mod search;
 mod token;
 mod token_info;
 
@@ -26,11 +32,7 @@ use super::accounts::Account;
 use super::grants::Grants;
 use super::world::Counter;
 use errors::ApiError;
-use limits::{Limits, Verdict};
-
-/// What HubSpot grants a marketplace app per installing account.
-const RATE: u32 = 110;
-const WINDOW: Duration = Duration::from_secs(10);
+use limits::{Budget, Limits, Verdict};
 
 /// How long an access token lives.
 const TOKEN_LIFE: Duration = Duration::from_secs(1800);
@@ -38,7 +40,8 @@ const TOKEN_LIFE: Duration = Duration::from_secs(1800);
 /// What HubSpot's part of the sandbox remembers.
 pub struct HubSpot {
     pub grants: Grants,
-    limits: Mutex<Limits>,
+    /// One for each budget.
+    limits: [Mutex<Limits>; Budget::ALL.len()],
     /// Requests for records of the account that fails now and then.
     rough: Counter,
 }
@@ -51,17 +54,20 @@ impl HubSpot {
                 &options.client_secret,
                 options.token_life.unwrap_or(TOKEN_LIFE),
             ),
-            limits: Mutex::new(Limits::new(
-                options.rate.unwrap_or(RATE),
-                options.window.unwrap_or(WINDOW),
-            )),
+            limits: Budget::ALL.map(|budget| {
+                Mutex::new(Limits::new(
+                    options.rate.unwrap_or(budget.rate()),
+                    options.window.unwrap_or(budget.window()),
+                ))
+            }),
             rough: Counter::default(),
         }
     }
 
-    /// Counts a request of an account against its limit.
-    fn admit(&self, account: Account) -> Verdict {
-        let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Counts a request of an account against one of its limits.
+    fn admit(&self, budget: Budget, account: Account) -> Verdict {
+        let limits = &self.limits[budget as usize];
+        let mut limits = limits.lock().unwrap_or_else(PoisonError::into_inner);
         limits.admit(account, Instant::now())
     }
 }
@@ -119,21 +125,31 @@ pub fn routes(config: &mut web::ServiceConfig) {
         )
         .service(
             web::scope("/crm")
-                .service(
-                    web::scope("/objects/{v:2026-03|2026-09}/{kind:contacts|0-1}")
-                        .configure(contact_routes),
+                .service(web::scope("/objects/{v:2026-03|2026-09}").configure(object_routes))
+                .service(web::scope("/{v:v3|v4}/objects").configure(object_routes))
+                .route(
+                    "/associations/{v:2026-03|2026-09}/{kind}/{to}/batch/read",
+                    web::post().to(associations::batch_read),
                 )
-                .service(web::scope("/v3/objects/{kind:contacts|0-1}").configure(contact_routes))
+                .route(
+                    "/{v:v4}/associations/{kind}/{to}/batch/read",
+                    web::post().to(associations::batch_read),
+                )
                 .wrap(from_fn(faults::stumble))
                 .wrap(from_fn(gate::gate)),
         );
 }
 
-fn contact_routes(config: &mut web::ServiceConfig) {
+fn object_routes(config: &mut web::ServiceConfig) {
     config
-        .route("", web::get().to(contacts::list))
-        .route("/batch/read", web::post().to(contacts::batch_read))
-        .route("/{id}", web::get().to(contacts::read));
+        .route("/{kind}", web::get().to(objects::list))
+        .route("/{kind}/batch/read", web::post().to(objects::batch_read))
+        .route("/{kind}/search", web::post().to(search::search))
+        .route("/{kind}/{id}", web::get().to(objects::read))
+        .route(
+            "/{kind}/{id}/associations/{to}",
+            web::get().to(associations::list),
+        );
 }
 
 /// The answer to a path nobody knows.

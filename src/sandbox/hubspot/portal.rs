@@ -1,3 +1,4 @@
+use super::kind::Kind;
 use super::scopes::DEALS;
 use crate::sandbox::accounts::Account;
 
@@ -19,8 +20,20 @@ pub struct Portal {
     pub currency: &'static str,
     /// Whether its records carry the address of their page.
     pub tells_urls: bool,
+    /// Whether a refusal names the scope that is missing.
+    pub names_scopes: bool,
+    /// What a refresh says about the refresh token.
+    pub renewal: Renewal,
     /// Scopes that are not part of its plan.
     pub lacks: &'static [&'static str],
+}
+
+/// HubSpot gives the same refresh token again, but promises nothing: keep the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    Same,
+    Unsaid,
+    New,
 }
 
 impl Portal {
@@ -29,11 +42,13 @@ impl Portal {
         format!("{}-", self.hublet)
     }
 
-    /// The address of a contact's page.
-    pub fn contact_url(&self, id: u64) -> String {
+    /// The address of a record's page.
+    pub fn record_url(&self, kind: Kind, id: u64) -> String {
         format!(
-            "https://{}/contacts/{}/record/0-1/{id}",
-            self.ui_domain, self.hub_id
+            "https://{}/contacts/{}/record/{}/{id}",
+            self.ui_domain,
+            self.hub_id,
+            kind.type_id()
         )
     }
 }
@@ -49,6 +64,8 @@ static SMALL: Portal = Portal {
     utc_offset: "-05:00",
     currency: "USD",
     tells_urls: true,
+    names_scopes: true,
+    renewal: Renewal::Same,
     lacks: &[],
 };
 static TEN_THOUSAND: Portal = Portal {
@@ -62,6 +79,8 @@ static TEN_THOUSAND: Portal = Portal {
     utc_offset: "+01:00",
     currency: "EUR",
     tells_urls: true,
+    names_scopes: true,
+    renewal: Renewal::Unsaid,
     lacks: &[],
 };
 static HUNDRED_THOUSAND: Portal = Portal {
@@ -75,6 +94,8 @@ static HUNDRED_THOUSAND: Portal = Portal {
     utc_offset: "+09:00",
     currency: "JPY",
     tells_urls: false,
+    names_scopes: true,
+    renewal: Renewal::New,
     lacks: &[],
 };
 static EMPTY: Portal = Portal {
@@ -88,6 +109,8 @@ static EMPTY: Portal = Portal {
     utc_offset: "+01:00",
     currency: "EUR",
     tells_urls: true,
+    names_scopes: true,
+    renewal: Renewal::Same,
     lacks: &[DEALS],
 };
 static FAULTS: Portal = Portal {
@@ -101,6 +124,8 @@ static FAULTS: Portal = Portal {
     utc_offset: "+00:00",
     currency: "EUR",
     tells_urls: true,
+    names_scopes: false,
+    renewal: Renewal::Same,
     lacks: &[],
 };
 

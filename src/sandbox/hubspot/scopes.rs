@@ -1,5 +1,6 @@
 pub const OAUTH: &str = "oauth";
 pub const CONTACTS: &str = "crm.objects.contacts.read";
+pub const COMPANIES: &str = "crm.objects.companies.read";
 pub const DEALS: &str = "crm.objects.deals.read";
 
 /// What the registered app marks as required; the authorize page insists on these.
@@ -9,10 +10,7 @@ pub const REQUIRED: [&str; 2] = [OAUTH, CONTACTS];
 const KNOWN: [(&str, &str); 4] = [
     (OAUTH, "Know which HubSpot account this is"),
     (CONTACTS, "Read contacts and their details"),
-    (
-        "crm.objects.companies.read",
-        "Read companies and their details",
-    ),
+    (COMPANIES, "Read companies and their details"),
     (DEALS, "Read deals and their details"),
 ];
 

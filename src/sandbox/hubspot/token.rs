@@ -4,12 +4,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::errors::{ApiError, correlation_id};
-use super::portal::portal;
+use super::portal::{Renewal, portal};
 use crate::sandbox::accounts::Account;
 use crate::sandbox::grants::{Consent, Grants, Standing};
 use crate::sandbox::params::Params;
@@ -132,12 +132,9 @@ fn exchange(grants: &Grants, form: &Params, now: DateTime<Utc>) -> Result<HttpRe
     let Consent {
         account, scopes, ..
     } = consent;
-    let refresh_token = format!(
-        "{}{}",
-        portal(account).prefix(),
-        grants.refresh(account, &scopes, now)
-    );
-    Ok(answer(grants, account, &scopes, &refresh_token, now))
+    let refresh_token = new_refresh_token(grants, account, &scopes, now);
+    let answer = answer(grants, account, &scopes, now);
+    Ok(with_refresh_token(answer, Some(&refresh_token)))
 }
 
 /// RFC 7636: a code asked for with a challenge is worth nothing without the verifier.
@@ -170,29 +167,46 @@ fn refresh(grants: &Grants, form: &Params, now: DateTime<Utc>) -> Result<HttpRes
                 "refresh token is invalid, expired or revoked",
             )
         })?;
-    Ok(answer(grants, token.account, &token.scopes, text, now))
+    let answer = answer(grants, token.account, &token.scopes, now);
+    let newer = new_refresh_token(grants, token.account, &token.scopes, now);
+    let told = match portal(token.account).renewal {
+        Renewal::Same => Some(text),
+        Renewal::New => Some(newer.as_str()),
+        Renewal::Unsaid => None,
+    };
+    Ok(with_refresh_token(answer, told))
 }
 
-fn answer(
+fn new_refresh_token(
     grants: &Grants,
     account: Account,
     scopes: &[String],
-    refresh_token: &str,
     now: DateTime<Utc>,
-) -> HttpResponse {
+) -> String {
+    let prefix = portal(account).prefix();
+    format!("{prefix}{}", grants.refresh(account, scopes, now))
+}
+
+fn answer(grants: &Grants, account: Account, scopes: &[String], now: DateTime<Utc>) -> Value {
     let portal = portal(account);
+    json!({
+        "token_type": "bearer",
+        "access_token": new_access_token(grants, account, scopes, now),
+        "expires_in": grants.token_life().as_secs(),
+        "hub_id": portal.hub_id,
+        "user_id": portal.user_id,
+        "scopes": scopes,
+        "token_use": "access_token",
+    })
+}
+
+fn with_refresh_token(mut answer: Value, refresh_token: Option<&str>) -> HttpResponse {
+    if let Some(refresh_token) = refresh_token {
+        answer["refresh_token"] = refresh_token.into();
+    }
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
-        .json(json!({
-            "token_type": "bearer",
-            "access_token": new_access_token(grants, account, scopes, now),
-            "refresh_token": refresh_token,
-            "expires_in": grants.token_life().as_secs(),
-            "hub_id": portal.hub_id,
-            "user_id": portal.user_id,
-            "scopes": scopes,
-            "token_use": "access_token",
-        }))
+        .json(answer)
 }
 
 /// A refusal in the words of RFC 6749 and in HubSpot's own.
@@ -364,6 +378,20 @@ mod tests {
         assert_eq!(body["refresh_token"], *refresh_token);
         assert_ne!(body["access_token"], *access);
         assert_eq!(body["hub_id"], 20_777_305);
+    }
+
+    #[tokio::test]
+    async fn one_account_leaves_the_refresh_token_unsaid_and_one_gives_a_new_one() {
+        let visit = visit(options());
+        let (_, quiet) = visit.connect("10k").await;
+        let body = visit.refresh(&quiet).await.json();
+        assert_eq!(body.get("refresh_token"), None);
+        assert_eq!(visit.refresh(&quiet).await.status, 200);
+        let (_, older) = visit.connect("100k").await;
+        let body = visit.refresh(&older).await.json();
+        let newer = body["refresh_token"].as_str().unwrap();
+        assert_ne!(newer, older);
+        assert_eq!(visit.refresh(newer).await.status, 200);
     }
 
     #[tokio::test]

@@ -5,12 +5,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 
-use super::contact_data::Contacts;
+use super::associations::Asked;
 use super::errors::{self, ApiError};
 use super::gate::Caller;
+use super::kind::Kind;
 use super::portal::portal;
 use super::record::{Wanted, record};
-use super::scopes::CONTACTS;
+use super::records::Records;
+use crate::sandbox::accounts::Account;
 use crate::sandbox::params::Params;
 use crate::sandbox::world::World;
 
@@ -20,8 +22,8 @@ const MOST: u32 = 100;
 /// Which part of the list is asked for.
 struct Page {
     limit: u32,
-    /// The id of the first contact of the page; to the client it is opaque.
-    after: Option<u64>,
+    /// The id of the first record of the page; to the client it is opaque.
+    after: u64,
     archived: bool,
     wanted: Wanted,
 }
@@ -32,44 +34,44 @@ pub async fn list(
     world: web::Data<World>,
     caller: Caller,
 ) -> Result<HttpResponse, ApiError> {
-    caller.must_have(CONTACTS)?;
+    let records = records(&request, &world, &caller, "kind")?;
     let query = Params::parse(request.query_string().as_bytes());
     let page = Page::read(&query)?;
-    if page.archived {
-        return Ok(HttpResponse::Ok().json(json!({ "results": [] })));
-    }
-    let contacts = contacts(&world, &caller);
-    let from = page.after.map_or(0, |id| contacts.at_or_after(id));
-    let to = from.saturating_add(page.limit).min(contacts.len);
+    let asked = Asked::read(&query, &world, &caller, records.kind)?;
+    let (indices, next) = page.of(&records);
     let portal = portal(caller.token.account);
-    let results: Vec<Value> = (from..to)
-        .map(|index| record(&contacts.contact(index), &page.wanted, portal))
-        .collect();
+    let shape = |index| {
+        let shape = record(&records.record(index), &page.wanted, portal);
+        asked.add_to(shape, index, &request)
+    };
+    let results: Vec<Value> = indices.into_iter().map(shape).collect();
     let mut answer = json!({ "results": results });
-    if to < contacts.len {
-        let after = contacts.id(to).to_string();
-        answer["paging"] = json!({ "next": { "link": link(&request, &after), "after": after } });
+    match next {
+        Some(id) => answer["paging"] = paging(&request, id, caller.token.account),
+        None if caller.token.account == Account::Faults => answer["paging"] = json!({}),
+        None => {}
     }
     Ok(HttpResponse::Ok().json(answer))
 }
 
-/// One contact.
+/// One record.
 pub async fn read(
     request: HttpRequest,
     world: web::Data<World>,
     caller: Caller,
 ) -> Result<HttpResponse, ApiError> {
-    caller.must_have(CONTACTS)?;
+    let records = records(&request, &world, &caller, "kind")?;
     let query = Params::parse(request.query_string().as_bytes());
-    let id = request
-        .match_info()
-        .get("id")
-        .and_then(|id| id.parse().ok());
-    let contact = id
-        .and_then(|id| contacts(&world, &caller).find(id))
-        .ok_or_else(errors::no_such_object)?;
-    let wanted = Wanted::parse(query.get("properties"));
-    Ok(HttpResponse::Ok().json(record(&contact, &wanted, portal(caller.token.account))))
+    let asked = Asked::read(&query, &world, &caller, records.kind)?;
+    let id = request.match_info().get("id").unwrap_or_default();
+    let index = find(&records, id, is_archived(&query)).ok_or_else(errors::no_such_object)?;
+    let wanted = Wanted::names(query.list("properties"));
+    let shape = record(
+        &records.record(index),
+        &wanted,
+        portal(caller.token.account),
+    );
+    Ok(HttpResponse::Ok().json(asked.add_to(shape, index, &request)))
 }
 
 /// What `batch/read` is asked with.
@@ -85,25 +87,29 @@ struct Input {
     id: String,
 }
 
-/// Contacts by their ids; those that do not exist are told apart, with a status that says so.
+/// Records by their ids; those that do not exist are told apart, with a status that says so.
 pub async fn batch_read(
+    request: HttpRequest,
     world: web::Data<World>,
     caller: Caller,
     body: web::Bytes,
 ) -> Result<HttpResponse, ApiError> {
-    caller.must_have(CONTACTS)?;
+    let records = records(&request, &world, &caller, "kind")?;
+    let query = Params::parse(request.query_string().as_bytes());
     let started = now();
     let batch: Batch = serde_json::from_slice(&body)
         .map_err(|_| errors::invalid("inputs", "the body is not a list of inputs"))?;
     if batch.inputs.len() > MOST as usize {
         return Err(errors::invalid("inputs", "at most 100 inputs are possible"));
     }
-    let (contacts, portal) = (contacts(&world, &caller), portal(caller.token.account));
-    let wanted = Wanted::names(batch.properties);
+    let (wanted, portal) = (
+        Wanted::names(batch.properties),
+        portal(caller.token.account),
+    );
     let (mut results, mut missing) = (Vec::new(), Vec::new());
     for Input { id } in batch.inputs {
-        match id.parse().ok().and_then(|id| contacts.find(id)) {
-            Some(contact) => results.push(record(&contact, &wanted, portal)),
+        match find(&records, &id, is_archived(&query)) {
+            Some(index) => results.push(record(&records.record(index), &wanted, portal)),
             None => missing.push(id),
         }
     }
@@ -113,10 +119,10 @@ pub async fn batch_read(
         "startedAt": started,
         "completedAt": now(),
     });
-    Ok(batch_answer(answer, missing))
+    Ok(batch_answer(answer, missing, records.kind))
 }
 
-fn batch_answer(mut answer: Value, missing: Vec<String>) -> HttpResponse {
+fn batch_answer(mut answer: Value, missing: Vec<String>, kind: Kind) -> HttpResponse {
     if missing.is_empty() {
         return HttpResponse::Ok().json(answer);
     }
@@ -124,7 +130,10 @@ fn batch_answer(mut answer: Value, missing: Vec<String>) -> HttpResponse {
     answer["errors"] = json!([{
         "status": "error",
         "category": "OBJECT_NOT_FOUND",
-        "message": "Could not get some CONTACT objects, they may be deleted or not exist. Check that ids are valid.",
+        "message": format!(
+            "Could not get some {} objects, they may be deleted or not exist. Check that ids are valid.",
+            kind.singular().to_uppercase(),
+        ),
         "context": { "ids": missing },
     }]);
     HttpResponse::build(StatusCode::MULTI_STATUS).json(answer)
@@ -140,33 +149,77 @@ impl Page {
                 .filter(|limit| (1..=MOST).contains(limit))
                 .ok_or_else(|| errors::invalid("limit", "limit must be a number from 1 to 100"))?,
         };
-        let after = match query.get("after") {
-            None => None,
-            Some(text) => Some(
-                text.parse()
-                    .map_err(|_| errors::invalid("after", "after is not one this API gave out"))?,
-            ),
-        };
+        let after = query.get("after").unwrap_or("0");
+        let after = after
+            .parse()
+            .map_err(|_| errors::invalid("after", "after is not one this API gave out"))?;
         Ok(Page {
             limit,
             after,
-            archived: query.get("archived") == Some("true"),
-            wanted: Wanted::parse(query.get("properties")),
+            archived: is_archived(query),
+            wanted: Wanted::names(query.list("properties")),
         })
+    }
+
+    /// The indices of the page's records, and the id of the first one behind them.
+    fn of(&self, records: &Records) -> (Vec<u32>, Option<u64>) {
+        let (mut indices, next): (Vec<u32>, _) = if self.archived {
+            let mut archived = records.archived();
+            archived.retain(|index| records.id(*index) >= self.after);
+            let next = archived.get(self.limit as usize).copied();
+            (archived, next)
+        } else {
+            let from = records.at_or_after(self.after);
+            let to = from.saturating_add(self.limit).min(records.count());
+            let next = (to < records.count()).then(|| records.index(to));
+            ((from..to).map(|place| records.index(place)).collect(), next)
+        };
+        indices.truncate(self.limit as usize);
+        (indices, next.map(|index| records.id(index)))
     }
 }
 
-fn contacts(world: &World, caller: &Caller) -> Contacts {
-    let account = caller.token.account;
-    Contacts {
-        account,
-        len: world.size(account),
+/// The records that a part of the path is about, if the caller may read them.
+pub fn records(
+    request: &HttpRequest,
+    world: &World,
+    caller: &Caller,
+    part: &str,
+) -> Result<Records, ApiError> {
+    let kind = request.match_info().get(part).and_then(Kind::named);
+    let kind = kind.ok_or_else(|| errors::no_such_path(request.path()))?;
+    caller.must_have(kind.scope())?;
+    Ok(Records::of(world, caller.token.account, kind))
+}
+
+/// The index of a record, among those that are there or among the archived ones.
+fn find(records: &Records, id: &str, archived: bool) -> Option<u32> {
+    let id = id.parse().ok()?;
+    if archived {
+        let mut indices = records.archived().into_iter();
+        return indices.find(|index| records.id(*index) == id);
     }
+    records.find(id)
+}
+
+fn is_archived(query: &Params) -> bool {
+    query.get("archived") == Some("true")
+}
+
+/// How to go on. The rough account writes a number where all others write text.
+fn paging(request: &HttpRequest, after: u64, account: Account) -> Value {
+    let text = after.to_string();
+    let link = link(request, &text);
+    let after = match account {
+        Account::Faults => json!(after),
+        _ => json!(text),
+    };
+    json!({ "next": { "link": link, "after": after } })
 }
 
 /// The request once more, for the next page. It leads back here and not to HubSpot, where a client
 /// that follows it would only be refused.
-fn link(request: &HttpRequest, after: &str) -> String {
+pub fn link(request: &HttpRequest, after: &str) -> String {
     let info = request.connection_info();
     let mut query = Serializer::new(String::new());
     for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
@@ -184,7 +237,7 @@ fn link(request: &HttpRequest, after: &str) -> String {
     )
 }
 
-fn now() -> String {
+pub fn now() -> String {
     Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
@@ -194,6 +247,7 @@ mod tests {
 
     use super::*;
     use crate::sandbox::Options;
+    use crate::sandbox::dial::{Edit, Provider, Turn};
     use crate::sandbox::testing::{Visit, options, parameter, visit};
 
     const LIST: &str = "/crm/objects/2026-09/contacts";
@@ -290,14 +344,98 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_archived() {
+    async fn archived_records_are_a_list_of_their_own() {
         let visit = visit(options());
         let (access, _) = visit.connect("small").await;
-        let page = visit
-            .read(&format!("{LIST}?archived=true"), &access)
+        let read = async |path: String| visit.read(&path, &access).await;
+        let page = read(format!("{LIST}?archived=true&limit=1")).await.json();
+        let first = &page["results"][0];
+        assert_eq!(first["archived"], true);
+        assert!(first["archivedAt"].is_string());
+        let after = page["paging"]["next"]["after"].as_str().unwrap();
+        let page = read(format!("{LIST}?archived=true&after={after}"))
             .await
             .json();
-        assert!(ids(&page).is_empty());
+        assert_eq!(ids(&page), [after]);
+        assert_eq!(page.get("paging"), None);
+        assert_eq!(read(format!("{LIST}/{after}")).await.status, 404);
+        let archived = read(format!("{LIST}/{after}?archived=true")).await;
+        assert_eq!(archived.status, 200);
+    }
+
+    #[tokio::test]
+    async fn each_kind_is_listed_with_its_own_properties() {
+        let visit = visit(options());
+        let (access, _) = visit.connect_all("small").await;
+        for (kind, name, count) in [("companies", "name", 24), ("0-3", "dealname", 12)] {
+            let path = format!("/crm/objects/2026-09/{kind}?limit=100");
+            let page = visit.read(&path, &access).await.json();
+            assert_eq!(ids(&page).len(), count);
+            let first = &page["results"][0]["properties"];
+            assert!(first[name].is_string());
+            assert!(first["hs_lastmodifieddate"].is_string());
+        }
+    }
+
+    #[tokio::test]
+    async fn each_kind_needs_a_scope_of_its_own() {
+        let visit = visit(options());
+        let (access, _) = visit.connect("small").await;
+        for (kind, scope) in [("companies", "companies"), ("deals", "deals")] {
+            let path = format!("/crm/v3/objects/{kind}");
+            let answer = visit.read(&path, &access).await;
+            assert_eq!(answer.status, 403);
+            let named = &answer.json()["errors"][0]["context"]["requiredGranularScopes"];
+            assert_eq!(*named, json!([format!("crm.objects.{scope}.read")]));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_merged_contact_is_not_found_and_the_other_lists_it() {
+        let visit = visit(options());
+        let (access, _) = visit.connect("small").await;
+        let path = format!("{LIST}?limit=1&properties=hs_merged_object_ids");
+        let page = visit.read(&path, &access).await.json();
+        let merged = &page["results"][0]["properties"]["hs_merged_object_ids"];
+        let path = format!("{LIST}/{}", merged.as_str().unwrap());
+        assert_eq!(visit.read(&path, &access).await.status, 404);
+        let archived = visit.read(&format!("{path}?archived=true"), &access).await;
+        assert_eq!(archived.status, 404);
+    }
+
+    #[tokio::test]
+    async fn what_the_dial_adds_changes_and_deletes_shows_in_the_list() {
+        let visit = visit(options());
+        let (access, _) = visit.connect("10k").await;
+        let edit = |edit| {
+            let turn = Turn::Records("contacts", edit);
+            visit
+                .sandbox
+                .dial(Provider::HubSpot, Account::TenThousand, turn);
+        };
+        let path = format!("{LIST}?limit=1");
+        let first = visit.read(&path, &access).await.json()["results"][0].clone();
+        edit(Edit::Change(1));
+        edit(Edit::Add(3));
+        edit(Edit::Delete(10_000 - 2));
+        let changed = visit.read(&path, &access).await.json()["results"][0].clone();
+        assert_eq!(changed["id"], first["id"]);
+        assert!(changed["updatedAt"].as_str() > first["updatedAt"].as_str());
+        assert_eq!(read_all(&visit, &access).await.len(), 5);
+    }
+
+    #[tokio::test]
+    async fn one_account_writes_after_as_a_number_and_ends_with_an_empty_paging() {
+        let visit = visit(Options {
+            contacts: Some(15),
+            ..options()
+        });
+        let (access, _) = visit.connect("faults").await;
+        let page = visit.read(LIST, &access).await.json();
+        let after = page["paging"]["next"]["after"].as_u64().unwrap();
+        let path = format!("{LIST}?after={after}");
+        let page = visit.read(&path, &access).await.json();
+        assert_eq!(page["paging"], json!({}));
     }
 
     #[tokio::test]
