@@ -25,9 +25,9 @@ pub struct SandboxArgs {
     /// A redirect URI registered for that client; may be given several times
     #[arg(long, default_values_t = default_redirects())]
     redirect_uri: Vec<String>,
-    /// Seconds that an access token lives
-    #[arg(long, default_value_t = 1800)]
-    token_life: u64,
+    /// Seconds that an access token lives, in place of each provider's own time
+    #[arg(long)]
+    token_life: Option<u64>,
     /// Requests that an account may make within a provider's window, in place of the provider's own
     /// number
     #[arg(long)]
@@ -58,7 +58,7 @@ pub async fn run(args: SandboxArgs) -> ExitCode {
         client_id: args.client_id,
         client_secret: args.client_secret,
         redirect_uris: args.redirect_uri,
-        token_life: Duration::from_secs(args.token_life),
+        token_life: args.token_life.map(Duration::from_secs),
         rate: args.rate,
         contacts: args.contacts,
         ..Options::at(listener)

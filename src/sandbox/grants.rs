@@ -34,6 +34,7 @@ pub enum Standing {
 pub struct Grants {
     seal: Seal,
     token_life: Duration,
+    code_life: Duration,
     codes: Mutex<HashMap<String, Consent>>,
     ended: Mutex<Ended>,
     last: AtomicI64,
@@ -52,10 +53,16 @@ impl Grants {
         Grants {
             seal: Seal::new(provider, client_secret),
             token_life,
+            code_life: CODE_LIFE,
             codes: Mutex::default(),
             ended: Mutex::default(),
             last: AtomicI64::new(0),
         }
+    }
+
+    /// The same, with codes that wait longer or shorter to be fetched.
+    pub fn with_code_life(self, code_life: Duration) -> Grants {
+        Grants { code_life, ..self }
     }
 
     /// How long an access token lives.
@@ -69,7 +76,7 @@ impl Grants {
         let mut codes = hold(&self.codes);
         // Codes nobody fetched go here, so that an idle sandbox needs no clock of its own.
         let now = consent.at;
-        codes.retain(|_, kept| fresh(kept, now));
+        codes.retain(|_, kept| self.is_fresh(kept, now));
         codes.insert(code.clone(), consent);
         code
     }
@@ -78,7 +85,7 @@ impl Grants {
     /// wrong verifier.
     pub fn fetch(&self, code: &str, now: DateTime<Utc>) -> Option<Consent> {
         let consent = hold(&self.codes).remove(code)?;
-        fresh(&consent, now).then_some(consent)
+        self.is_fresh(&consent, now).then_some(consent)
     }
 
     /// A new access token, without the provider's prefix.
@@ -157,6 +164,10 @@ impl Grants {
         hold(&self.ended).access_expired.insert(account, mark);
     }
 
+    fn is_fresh(&self, consent: &Consent, now: DateTime<Utc>) -> bool {
+        consent.at + self.code_life > now
+    }
+
     /// The time, pushed on where it stood still, so that "given before" has one answer for any two
     /// tokens.
     fn tick(&self, now: DateTime<Utc>) -> i64 {
@@ -170,10 +181,6 @@ impl Grants {
             .unwrap_or_else(|last| last);
         next(last)
     }
-}
-
-fn fresh(consent: &Consent, now: DateTime<Utc>) -> bool {
-    consent.at + CODE_LIFE > now
 }
 
 fn expired_at(micros: i64) -> Standing {
@@ -220,6 +227,16 @@ mod tests {
     fn a_code_lasts_five_minutes() {
         let (grants, now) = (grants(), Utc::now());
         let late = grants.keep("na1-", consent(now - CODE_LIFE));
+        assert!(grants.fetch(&late, now).is_none());
+    }
+
+    #[test]
+    fn a_provider_may_keep_its_codes_longer() {
+        let now = Utc::now();
+        let grants = grants().with_code_life(CODE_LIFE * 2);
+        let code = grants.keep("", consent(now - CODE_LIFE));
+        let late = grants.keep("", consent(now - CODE_LIFE * 2));
+        assert!(grants.fetch(&code, now).is_some());
         assert!(grants.fetch(&late, now).is_none());
     }
 

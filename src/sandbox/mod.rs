@@ -7,6 +7,7 @@
 //! own.
 
 mod accounts;
+mod airtable;
 mod dial;
 mod dial_page;
 mod grants;
@@ -44,8 +45,8 @@ pub struct Options {
     pub client_secret: String,
     /// Compared letter by letter, as the providers do.
     pub redirect_uris: Vec<String>,
-    /// How long an access token lives; HubSpot gives 30 minutes.
-    pub token_life: Duration,
+    /// How long an access token lives, in place of each provider's own time.
+    pub token_life: Option<Duration>,
     /// Requests one account may make within `window`, in place of all of the providers' own numbers.
     pub rate: Option<u32>,
     pub window: Option<Duration>,
@@ -62,7 +63,7 @@ impl Options {
             client_id: String::new(),
             client_secret: String::new(),
             redirect_uris: Vec::new(),
-            token_life: Duration::from_secs(1800),
+            token_life: None,
             rate: None,
             window: None,
             contacts: None,
@@ -89,6 +90,7 @@ pub fn start(options: Options) -> io::Result<Sandbox> {
             .app_data(shared.clone())
             .configure(page::routes)
             .configure(dial_page::routes)
+            .configure(airtable::routes)
             .configure(hubspot::routes)
             .configure(notion::routes)
             .default_service(web::to(hubspot::unknown_route))

@@ -31,4 +31,20 @@ impl Params {
             .map(str::to_owned)
             .collect()
     }
+
+    /// The names, in order, as often as they stand there.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Whether a name stands there twice.
+    pub fn has_repeated(&self) -> bool {
+        let mut names = self.names();
+        while let Some(name) = names.next() {
+            if names.clone().any(|other| other == name) {
+                return true;
+            }
+        }
+        false
+    }
 }

@@ -1,7 +1,6 @@
 //! What the tests of the sandbox share: a running one, and a client that plays browser and app.
 
 use std::net::TcpListener;
-use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION};
 use reqwest::redirect::Policy;
@@ -48,7 +47,7 @@ pub fn options() -> Options {
         client_id: CLIENT.to_owned(),
         client_secret: SECRET.to_owned(),
         redirect_uris: vec![REDIRECT.to_owned()],
-        token_life: Duration::from_secs(1800),
+        token_life: None,
         rate: Some(10_000),
         window: None,
         contacts: None,
@@ -118,6 +117,18 @@ impl Visit {
     pub async fn post_as_app(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let credentials = [("client_id", CLIENT), ("client_secret", SECRET)];
         self.post(path, &[&credentials, fields].concat()).await
+    }
+
+    /// Posts with an id and a secret in the header.
+    pub async fn post_with_basic(
+        &self,
+        path: &str,
+        [id, secret]: [&str; 2],
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let request = self.http.post(self.at(path)).basic_auth(id, Some(secret));
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        send(request.body(encode(fields))).await
     }
 
     /// Reads the API.

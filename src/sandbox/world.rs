@@ -5,6 +5,7 @@ use chrono::Utc;
 
 use super::Options;
 use super::accounts::Account;
+use super::airtable::Airtable;
 use super::dial::{Dial, Provider, Turn};
 use super::grants::Grants;
 use super::hubspot::HubSpot;
@@ -16,6 +17,7 @@ pub struct World {
     pub calls: Calls,
     pub dial: Dial,
     pub token_requests: Counter,
+    pub airtable: Airtable,
     pub hubspot: HubSpot,
     pub notion: Notion,
     contacts: Option<u32>,
@@ -31,6 +33,7 @@ pub struct Client {
 impl World {
     /// Parts the listener, which the server takes, from what the requests share.
     pub fn found(options: Options) -> (TcpListener, World) {
+        let airtable = Airtable::new(&options);
         let hubspot = HubSpot::new(&options);
         let notion = Notion::new(&options);
         let world = World {
@@ -42,6 +45,7 @@ impl World {
             calls: Calls::default(),
             dial: Dial::default(),
             token_requests: Counter::default(),
+            airtable,
             hubspot,
             notion,
             contacts: options.contacts,
@@ -50,20 +54,20 @@ impl World {
     }
 
     /// A provider's codes and tokens.
-    fn grants(&self, provider: Provider) -> Option<&Grants> {
+    fn grants(&self, provider: Provider) -> &Grants {
         match provider {
-            Provider::HubSpot => Some(&self.hubspot.grants),
-            Provider::Notion => Some(&self.notion.grants),
-            Provider::Airtable => None,
+            Provider::HubSpot => &self.hubspot.grants,
+            Provider::Notion => &self.notion.grants,
+            Provider::Airtable => &self.airtable.grants,
         }
     }
 
     /// Turns the dial for an account.
     pub fn turn(&self, provider: Provider, account: Account, turn: Turn) {
         let now = Utc::now();
-        match (turn, self.grants(provider)) {
-            (Turn::ExpireTokens, Some(grants)) => grants.expire_access_tokens(account, now),
-            (Turn::Revoke, Some(grants)) => grants.end(account, now),
+        match turn {
+            Turn::ExpireTokens => self.grants(provider).expire_access_tokens(account, now),
+            Turn::Revoke => self.grants(provider).end(account, now),
             _ => self.dial.turn(provider, account, turn, now),
         }
     }

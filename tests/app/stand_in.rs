@@ -75,7 +75,8 @@ impl StandIn {
                         "/oauth/2026-09/token/introspect",
                         web::post().to(introspect),
                     )
-                    .route("/crm/objects/2026-09/contacts", web::get().to(contacts)),
+                    .route("/crm/objects/2026-09/contacts", web::get().to(contacts))
+                    .route("/crm/objects/2026-09/{others}", web::get().to(none)),
             )
         })
         .workers(1)
@@ -176,6 +177,11 @@ async fn contacts(req: HttpRequest, stand: Data<Stand>) -> HttpResponse {
         page["paging"] = json!({"next": {"after": next}});
     }
     HttpResponse::Ok().json(page)
+}
+
+/// It has no companies and no deals.
+async fn none() -> Json<Value> {
+    Json(json!({"results": []}))
 }
 
 fn record(n: u64) -> Value {

@@ -22,7 +22,7 @@ mod token;
 mod token_info;
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, web};
@@ -33,6 +33,9 @@ use super::grants::Grants;
 use super::world::Counter;
 use errors::ApiError;
 use limits::{Budget, Limits, Verdict};
+
+/// How long an access token lives.
+const TOKEN_LIFE: Duration = Duration::from_secs(1800);
 
 /// What HubSpot's part of the sandbox remembers.
 pub struct HubSpot {
@@ -46,7 +49,11 @@ pub struct HubSpot {
 impl HubSpot {
     pub fn new(options: &Options) -> HubSpot {
         HubSpot {
-            grants: Grants::new("hubspot", &options.client_secret, options.token_life),
+            grants: Grants::new(
+                "hubspot",
+                &options.client_secret,
+                options.token_life.unwrap_or(TOKEN_LIFE),
+            ),
             limits: Budget::ALL.map(|budget| {
                 Mutex::new(Limits::new(
                     options.rate.unwrap_or(budget.rate()),

@@ -258,7 +258,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_clock_ends_no_token() {
-        let visit = notion_with(|options| options.token_life = Duration::ZERO);
+        let visit = notion_with(|options| options.token_life = Some(Duration::ZERO));
         let (access, _) = visit.connect("small").await;
         assert_eq!(visit.read("/v1/users/me", &access).await.status, 200);
     }

@@ -13,6 +13,8 @@ use super::services::{Redis, postgres_database};
 
 pub const CLIENT_ID: &str = "test-client";
 pub const CLIENT_SECRET: &str = "test-secret-c0ffee";
+/// Those that the sandbox plays.
+pub const PROVIDERS: [&str; 3] = ["hubspot", "notion", "airtable"];
 
 /// Waits for a condition, and gives up with its name.
 pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
@@ -94,10 +96,16 @@ impl Start {
 
     /// With HubSpot at this address.
     pub fn hubspot_at(self, url: &str) -> Self {
-        self.with("HUBSPOT_CLIENT_ID", CLIENT_ID)
-            .with("HUBSPOT_CLIENT_SECRET", CLIENT_SECRET)
-            .with("HUBSPOT_AUTH_URL", url)
-            .with("HUBSPOT_API_URL", url)
+        self.provider_at("hubspot", url)
+    }
+
+    /// With this provider at this address.
+    pub fn provider_at(self, slug: &str, url: &str) -> Self {
+        let name = |suffix| format!("{}_{suffix}", slug.to_uppercase());
+        self.with(&name("CLIENT_ID"), CLIENT_ID)
+            .with(&name("CLIENT_SECRET"), CLIENT_SECRET)
+            .with(&name("AUTH_URL"), url)
+            .with(&name("API_URL"), url)
     }
 
     /// Under the name of another application's address, as behind a load balancer.
@@ -125,6 +133,17 @@ impl Start {
 }
 
 impl App {
+    /// An application on these stores and a sandbox that it takes for this provider.
+    pub async fn with_provider(
+        slug: &str,
+        stores: &Stores,
+        change: impl FnOnce(&mut Options),
+    ) -> (Self, Sandbox) {
+        let start = Start::on(stores);
+        let sandbox = sandbox_for(&[start.port()], change);
+        (start.provider_at(slug, &sandbox.url()).go().await, sandbox)
+    }
+
     /// An application on these stores and a sandbox that it takes for HubSpot.
     pub async fn with_sandbox(stores: &Stores) -> (Self, Sandbox) {
         Self::with_sandbox_of(stores, |_| {}).await
@@ -134,9 +153,7 @@ impl App {
         stores: &Stores,
         change: impl FnOnce(&mut Options),
     ) -> (Self, Sandbox) {
-        let start = Start::on(stores);
-        let sandbox = sandbox_for(&[start.port()], change);
-        (start.hubspot_at(&sandbox.url()).go().await, sandbox)
+        Self::with_provider("hubspot", stores, change).await
     }
 
     pub async fn stop(self) {
@@ -147,12 +164,15 @@ impl App {
 /// A sandbox in which applications on these ports are registered.
 pub fn sandbox_for(ports: &[u16], change: impl FnOnce(&mut Options)) -> Sandbox {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let callback =
-        |port: &u16| format!("http://localhost:{port}/integrations/hubspot/oauth2callback");
+    let callbacks = |port: &u16| {
+        let port = *port;
+        PROVIDERS
+            .map(move |slug| format!("http://localhost:{port}/integrations/{slug}/oauth2callback"))
+    };
     let mut options = Options {
         client_id: CLIENT_ID.into(),
         client_secret: CLIENT_SECRET.into(),
-        redirect_uris: ports.iter().map(callback).collect(),
+        redirect_uris: ports.iter().flat_map(callbacks).collect(),
         ..Options::at(listener)
     };
     change(&mut options);

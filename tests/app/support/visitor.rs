@@ -167,16 +167,18 @@ impl Visitor {
 
     /// Presses Connect and goes through the sandbox's consent page; returns the callback's address.
     pub async fn consent(&mut self, account: &str, decision: &str) -> String {
-        self.consent_with(&[], account, decision).await
+        self.consent_with("hubspot", &[], account, decision).await
     }
 
     async fn consent_with(
         &mut self,
+        slug: &str,
         form: &[(&str, &str)],
         account: &str,
         decision: &str,
     ) -> String {
-        let to_provider = self.post("/integrations/hubspot/authorize", form).await;
+        let path = format!("/integrations/{slug}/authorize");
+        let to_provider = self.post(&path, form).await;
         let consent = to_provider.location().to_owned();
         let form = [("account", account), ("decision", decision)];
         let back = self.send(Method::POST, &consent, &form, &[]).await;
@@ -185,14 +187,19 @@ impl Visitor {
 
     /// Presses Reconnect, approves this account, and returns the path of the page that follows.
     pub async fn reconnect(&mut self, form: &[(&str, &str)], account: &str) -> String {
-        let callback = self.consent_with(form, account, "approve").await;
+        let callback = self.consent_with("hubspot", form, account, "approve").await;
         let seen = self.get(&callback).await;
         seen.location().to_owned()
     }
 
     /// Connects an account and returns the path of the connection's page.
     pub async fn connect(&mut self, account: &str) -> String {
-        let callback = self.consent(account, "approve").await;
+        self.connect_to("hubspot", account).await
+    }
+
+    /// Connects an account of this provider.
+    pub async fn connect_to(&mut self, slug: &str, account: &str) -> String {
+        let callback = self.consent_with(slug, &[], account, "approve").await;
         let seen = self.get(&callback).await;
         assert_eq!(seen.status, StatusCode::SEE_OTHER, "{}", seen.text());
         seen.location().to_owned()
@@ -204,7 +211,7 @@ impl Visitor {
         super::app::until("the import has ended", async || {
             last = self.get(path).await;
             last.texts(".run h2").iter().any(|headline| {
-                headline != "About to import from HubSpot" && headline != "Importing from HubSpot"
+                !headline.starts_with("About to import") && !headline.starts_with("Importing")
             })
         })
         .await;
