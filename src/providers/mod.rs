@@ -1,6 +1,7 @@
 //! The providers: one file each, listed once in [`ALL`].
 
 mod hubspot;
+mod notion;
 mod renewal;
 
 pub use renewal::Renewal;
@@ -20,7 +21,7 @@ use crate::client::{
 use crate::item::{Item, Parent};
 
 /// Every provider there is, in the order people see them.
-pub const ALL: &[&dyn Provider] = &[&hubspot::HubSpot];
+pub const ALL: &[&dyn Provider] = &[&hubspot::HubSpot, &notion::Notion];
 
 /// What a provider is, whether or not this installation has credentials for it: what was imported
 /// from it once is still shown.
