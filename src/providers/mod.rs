@@ -233,6 +233,11 @@ impl Memory {
         self.known().get(name).cloned()
     }
 
+    /// The same, for the last time.
+    pub fn take(&self, name: &str) -> Option<String> {
+        self.known().remove(name)
+    }
+
     pub fn keep(&self, name: String, value: String) {
         let mut known = self.known();
         if known.len() >= Self::MOST {
