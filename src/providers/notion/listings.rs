@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::records::{DATA_SOURCE, DATABASE, PAGE, Place, Record, text};
-use super::{DATABASES, ROWS, SUBPAGES, UNLISTED};
+use super::{BLOCKS, DATABASES, ROWS, SUBPAGES, UNLISTED, WITHIN_ROWS, WITHIN_UNKNOWN};
 use crate::client::{Api, Call, Failure, FailureKind};
 use crate::item::{Parent, clean_name};
 use crate::providers::{Page, Read, Source};
@@ -15,6 +15,9 @@ use crate::providers::{Page, Read, Source};
 const SIZE: u32 = 100;
 /// Blocks that are looked into in each other, and gone up through. Nobody writes so deep on purpose.
 const DEEPEST: u32 = 20;
+
+/// The longest object that is remembered; most are a third of it.
+const SHORT: usize = 8_000;
 
 /// All that search knows of one kind, or what of it was edited since then.
 ///
@@ -140,26 +143,33 @@ pub async fn rows(read: &Read<'_>) -> Result<Page, Failure> {
 /// A database, and the data sources that it holds.
 pub async fn database(read: &Read<'_>) -> Result<Page, Failure> {
     let path = format!("/v1/databases/{}", read.source.key);
-    let mut haul = Haul::new(read);
-    if let Some(database) = present(read.api.ask(Call::get(&path)).await)? {
-        haul.take(database, true).await?;
-    }
-    Ok(haul.page)
+    alone(read, &path, false).await
 }
 
-/// Whatever is known by its id alone, unless it has been met elsewhere since.
+/// What was put off, or is known by its id alone, unless it has been met elsewhere since.
 pub async fn by_id(read: &Read<'_>) -> Result<Page, Failure> {
     let Source { key, about, .. } = read.source;
-    let mut haul = Haul::new(read);
     if read.memory.get(&met(key)).is_some() {
-        return Ok(haul.page);
+        return Ok(Page::default());
     }
     let path = match about.as_str() {
+        DATABASE => format!("/v1/databases/{key}"),
         DATA_SOURCE => format!("/v1/data_sources/{key}"),
         _ => format!("/v1/pages/{key}"),
     };
-    if let Some(object) = present(read.api.ask(Call::get(&path)).await)? {
-        haul.take(object, true).await?;
+    alone(read, &path, true).await
+}
+
+/// One object, as it was put off or else as it is read from there.
+async fn alone(read: &Read<'_>, path: &str, is_all: bool) -> Result<Page, Failure> {
+    let put_off = read.memory.take(&waiting(&read.source.key));
+    let object = match put_off.and_then(|text| RawValue::from_string(text).ok()) {
+        Some(object) => Some(object),
+        None => present(read.api.ask(Call::get(path)).await)?,
+    };
+    let mut haul = Haul::new(read);
+    if let Some(object) = object {
+        haul.take(object, is_all).await?;
     }
     Ok(haul.page)
 }
@@ -205,8 +215,7 @@ fn lead(read: &Read<'_>, block: &Value, depth: u32) -> Option<Source> {
     let named = |kind: &str| block[kind]["title"].as_str().and_then(clean_name);
     match block["type"].as_str() {
         Some("child_page") => {
-            let is_new = read.memory.get(&met(&id)).is_none();
-            is_new.then(|| source(UNLISTED, &id, named("child_page"), PAGE))
+            is_new(read, &id).then(|| source(UNLISTED, &id, named("child_page"), PAGE))
         }
         Some("child_database") => Some(source(DATABASES, &id, named("child_database"), "")),
         // Its rows are text.
@@ -214,7 +223,7 @@ fn lead(read: &Read<'_>, block: &Value, depth: u32) -> Option<Source> {
         _ if block["has_children"] == true => {
             read.memory.keep(in_what(&id), block["parent"].to_string());
             let label = Some(read.source.label.clone());
-            Some(source(SUBPAGES, &id, label, &(depth + 1).to_string()))
+            Some(source(BLOCKS, &id, label, &(depth + 1).to_string()))
         }
         _ => None,
     }
@@ -269,6 +278,8 @@ impl<'a> Haul<'a> {
         Ok(())
     }
 
+    /// A page in a block is put off: the walk tells what the block stands in, which would be a call for
+    /// each block, and opens the page then. Where it never comes there, the page is the last to be read.
     async fn sort(&mut self, record: Record, is_all: bool) -> Result<(), Failure> {
         self.last_made = text(&record.parsed["created_time"]).or(self.last_made.take());
         let is_old =
@@ -277,12 +288,21 @@ impl<'a> Haul<'a> {
         if record.is_in_trash() {
             self.page.gone.push(record.key());
         } else if record.is_partial() && !is_all {
-            let by_id = source(UNLISTED, &record.id, None, record.kind);
-            self.page.opens.push(by_id);
-        } else if !is_old {
+            self.put_off(&record, UNLISTED);
+        } else if is_old {
+            // Nothing of it has changed.
+        } else if !is_all && is_in_unknown_block(self.read, &record) {
+            keep_waiting(self.read, &record);
+            self.put_off(&record, WITHIN_UNKNOWN);
+        } else {
             self.add(record).await?;
         }
         Ok(())
+    }
+
+    fn put_off(&mut self, record: &Record, stream: &'static str) {
+        let by_id = source(stream, &record.id, record.title(), record.kind);
+        self.page.opens.push(by_id);
     }
 
     async fn add(&mut self, record: Record) -> Result<(), Failure> {
@@ -306,6 +326,9 @@ fn leads(read: &Read<'_>, record: &Record, name: Option<&str>) -> Vec<Source> {
     let label = || name.map(str::to_owned);
     let parsed = &record.parsed;
     match record.kind {
+        PAGE if parsed["parent"]["type"] == "data_source_id" => {
+            vec![source(WITHIN_ROWS, &record.id, label(), "")]
+        }
         PAGE => vec![source(SUBPAGES, &record.id, label(), "")],
         DATA_SOURCE => {
             let parent = text(&parsed["parent"]["database_id"]);
@@ -321,10 +344,18 @@ fn leads(read: &Read<'_>, record: &Record, name: Option<&str>) -> Vec<Source> {
         _ => {
             let entries = parsed["data_sources"].as_array().into_iter().flatten();
             let ids = entries.filter_map(|entry| text(&entry["id"]));
-            let new = ids.filter(|id| read.memory.get(&met(id)).is_none());
+            let new = ids.filter(|id| is_new(read, id));
             new.map(|id| source(UNLISTED, &id, label(), DATA_SOURCE))
                 .collect()
         }
+    }
+}
+
+/// Remembers an object for when its turn comes, unless it takes much room.
+fn keep_waiting(read: &Read<'_>, record: &Record) {
+    if record.raw.get().len() <= SHORT {
+        let object = record.raw.get().to_owned();
+        read.memory.keep(waiting(&record.id), object);
     }
 }
 
@@ -354,6 +385,7 @@ async fn name_in_database(
         let database = visible(read.api.ask(Call::get(&path)).await)?;
         if let Some(Ok(Some(database))) = database.map(Record::parse) {
             keep_entries(read, &database);
+            keep_waiting(read, &database);
         }
     }
     Ok(read.memory.get(&entry).filter(|name| !name.is_empty()))
@@ -372,6 +404,13 @@ async fn holder(read: &Read<'_>, record: &Record) -> Result<Option<Parent>, Fail
     Ok(None)
 }
 
+fn is_in_unknown_block(read: &Read<'_>, record: &Record) -> bool {
+    match Place::of(&record.parsed["parent"]) {
+        Place::InBlock(id) => read.memory.get(&in_what(&id)).is_none(),
+        _ => false,
+    }
+}
+
 /// What a block stands in, as Notion says it; nothing where it is not shared.
 async fn holder_of_block(read: &Read<'_>, id: &str) -> Result<Value, Failure> {
     if let Some(known) = read.memory.get(&in_what(id)) {
@@ -388,10 +427,19 @@ async fn holder_of_block(read: &Read<'_>, id: &str) -> Result<Value, Failure> {
     Ok(parent)
 }
 
+/// Whether an object has not become an item yet.
+fn is_new(read: &Read<'_>, id: &str) -> bool {
+    read.memory.get(&met(id)).is_none()
+}
+
 // What is remembered, by name.
 
 fn met(id: &str) -> String {
     format!("met {id}")
+}
+
+fn waiting(id: &str) -> String {
+    format!("waiting {id}")
 }
 
 fn in_what(block: &str) -> String {

@@ -54,9 +54,15 @@ static DESCRIPTION: Description = Description {
         kind(DATABASE, "database", "databases"),
         kind(DATA_SOURCE, "data source", "data sources"),
     ],
-    // What is found by a walk is read in the order of these names, so the rows come before the many
-    // blocks, and what only blocks have told of comes last, when most of it has been met elsewhere.
+    // What others lead to is read in the order of the names: blocks in blocks at once, so that few of
+    // them wait, the rows before the many pages, and what only blocks have told of when most of it has
+    // been met elsewhere. Rows are walked through late, for they seldom hold pages.
     streams: &[
+        found(
+            BLOCKS,
+            "block with others in it",
+            "blocks with others in them",
+        ),
         Stream {
             root: true,
             exhaustive: false,
@@ -75,6 +81,12 @@ static DESCRIPTION: Description = Description {
         },
         found(SUBPAGES, "subpage", "subpages"),
         found(UNLISTED, "page search left out", "pages search left out"),
+        found(WITHIN_ROWS, "subpage of a row", "subpages of rows"),
+        found(
+            WITHIN_UNKNOWN,
+            "page in a block of its own",
+            "pages in blocks of their own",
+        ),
     ],
     dialect: Dialect {
         read_failure: answers::read_failure,
@@ -88,12 +100,15 @@ static DESCRIPTION: Description = Description {
     approvals_url: None,
 };
 
+const BLOCKS: &str = "blocks";
 const DATA_SOURCES: &str = "data_sources";
 const DATABASES: &str = "databases";
 const PAGES: &str = "pages";
 const ROWS: &str = "rows";
 const SUBPAGES: &str = "subpages";
 const UNLISTED: &str = "unlisted";
+const WITHIN_ROWS: &str = "within_rows";
+const WITHIN_UNKNOWN: &str = "within_unknown";
 
 const fn kind(name: &'static str, one: &'static str, many: &'static str) -> Kind {
     Kind {
@@ -146,8 +161,8 @@ impl Provider for Notion {
             DATA_SOURCES => listings::search(&read, DATA_SOURCE).await,
             DATABASES => listings::database(&read).await,
             ROWS => listings::rows(&read).await,
-            SUBPAGES => listings::blocks(&read).await,
-            UNLISTED => listings::by_id(&read).await,
+            BLOCKS | SUBPAGES | WITHIN_ROWS => listings::blocks(&read).await,
+            UNLISTED | WITHIN_UNKNOWN => listings::by_id(&read).await,
             other => {
                 let said = format!("there is no list of {other}");
                 Err(Failure::new(FailureKind::Refused, &said))

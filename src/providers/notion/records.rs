@@ -18,7 +18,7 @@ pub struct Record {
     pub kind: &'static str,
     pub id: String,
     pub parsed: Value,
-    raw: Box<RawValue>,
+    pub raw: Box<RawValue>,
 }
 
 #[derive(Debug, thiserror::Error)]
