@@ -10,6 +10,7 @@ mod disconnect;
 mod ephemeral;
 mod imports;
 mod limits;
+mod notion;
 mod pages;
 mod refresh;
 mod rotation;

@@ -316,6 +316,9 @@ impl<'a> Haul<'a> {
         read.memory.keep(met(&record.id), String::new());
         let opens = leads(read, &record, name.as_deref());
         self.page.opens.extend(opens);
+        self.page
+            .opens
+            .extend(parent.as_ref().and_then(|it| lead_up(read, it)));
         self.page.items.push(record.into_item(name, parent));
         Ok(())
     }
@@ -349,6 +352,18 @@ fn leads(read: &Read<'_>, record: &Record, name: Option<&str>) -> Vec<Source> {
                 .collect()
         }
     }
+}
+
+/// The way to what a page stands in: search may have left that out, and with it all that leads to it
+/// from above. Changed pages show none, for what they stand in was found before.
+fn lead_up(read: &Read<'_>, parent: &Parent) -> Option<Source> {
+    if read.since.is_some() || !is_new(read, &parent.id) {
+        return None;
+    }
+    Some(match parent.kind {
+        DATABASE => source(DATABASES, &parent.id, None, ""),
+        kind => source(UNLISTED, &parent.id, None, kind),
+    })
 }
 
 /// Remembers an object for when its turn comes, unless it takes much room.
