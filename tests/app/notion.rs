@@ -133,8 +133,12 @@ async fn what_was_changed_and_added_since_is_found() {
     ada.imported(&connection).await;
     turn(&sandbox, Edit::Change(3));
     turn(&sandbox, Edit::Add(4));
+    let before = sandbox.calls();
     let page = import_again(&mut ada, &connection).await;
     assert_eq!(page.texts(".figures dd")[..2], ["4", "3"]);
+    // A change is not walked through further than what stands right in it.
+    let calls = sandbox.calls() - before;
+    assert!(calls <= 60, "{calls} calls");
     let names = ada.all_names("/items").await;
     assert_eq!(names.len() as u64, SMALL + 4);
     assert_eq!(

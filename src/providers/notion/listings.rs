@@ -148,11 +148,11 @@ pub async fn database(read: &Read<'_>) -> Result<Page, Failure> {
 
 /// What was put off, or is known by its id alone, unless it has been met elsewhere since.
 pub async fn by_id(read: &Read<'_>) -> Result<Page, Failure> {
-    let Source { key, about, .. } = read.source;
+    let key = &read.source.key;
     if read.memory.get(&met(key)).is_some() {
         return Ok(Page::default());
     }
-    let path = match about.as_str() {
+    let path = match about(read).0 {
         DATABASE => format!("/v1/databases/{key}"),
         DATA_SOURCE => format!("/v1/data_sources/{key}"),
         _ => format!("/v1/pages/{key}"),
@@ -176,8 +176,8 @@ async fn alone(read: &Read<'_>, path: &str, is_all: bool) -> Result<Page, Failur
 
 /// What stands in a page or a block: pages and databases, and blocks that may hold more of them.
 pub async fn blocks(read: &Read<'_>) -> Result<Page, Failure> {
-    let Source { key, about, .. } = read.source;
-    let depth: u32 = about.parse().unwrap_or_default();
+    let key = &read.source.key;
+    let depth: u32 = about(read).0.parse().unwrap_or_default();
     if depth > DEEPEST {
         return Ok(Page {
             cut_short: Some(format!("more than {DEEPEST} blocks stand in each other")),
@@ -215,27 +215,48 @@ fn lead(read: &Read<'_>, block: &Value, depth: u32) -> Option<Source> {
     let named = |kind: &str| block[kind]["title"].as_str().and_then(clean_name);
     match block["type"].as_str() {
         Some("child_page") => {
-            is_new(read, &id).then(|| source(UNLISTED, &id, named("child_page"), PAGE))
+            is_new(read, &id).then(|| source(read, UNLISTED, &id, named("child_page"), PAGE))
         }
-        Some("child_database") => Some(source(DATABASES, &id, named("child_database"), "")),
+        Some("child_database") => Some(source(read, DATABASES, &id, named("child_database"), "")),
         // Its rows are text.
         Some("table") => None,
         _ if block["has_children"] == true => {
             read.memory.keep(in_what(&id), block["parent"].to_string());
             let label = Some(read.source.label.clone());
-            Some(source(BLOCKS, &id, label, &(depth + 1).to_string()))
+            Some(source(read, BLOCKS, &id, label, &(depth + 1).to_string()))
         }
         _ => None,
     }
 }
 
-fn source(stream: &'static str, key: &str, label: Option<String>, about: &str) -> Source {
+/// A listing to read, for changes as this one is. `word` is what it wants to know itself.
+fn source(
+    read: &Read<'_>,
+    stream: &'static str,
+    key: &str,
+    label: Option<String>,
+    word: &str,
+) -> Source {
+    let since = since(read).map(|since| since.timestamp_millis().to_string());
     Source {
         stream,
         key: key.to_owned(),
         label: label.unwrap_or_default(),
-        about: about.to_owned(),
+        about: [word, " ", &since.unwrap_or_default()].concat(),
     }
+}
+
+/// What a listing wants to know itself, and the moment that it was opened with.
+fn about<'a>(read: &Read<'a>) -> (&'a str, &'a str) {
+    let about = read.source.about.split_once(' ');
+    about.unwrap_or((&read.source.about, ""))
+}
+
+/// The moment since which changes are looked for. What a change leads to is not walked through for
+/// older ones.
+fn since(read: &Read<'_>) -> Option<DateTime<Utc>> {
+    let opened_with = || DateTime::from_timestamp_millis(about(read).1.parse().ok()?);
+    read.since.or_else(opened_with)
 }
 
 /// What becomes of the objects that an answer holds.
@@ -282,14 +303,13 @@ impl<'a> Haul<'a> {
     /// each block, and opens the page then. Where it never comes there, the page is the last to be read.
     async fn sort(&mut self, record: Record, is_all: bool) -> Result<(), Failure> {
         self.last_made = text(&record.parsed["created_time"]).or(self.last_made.take());
-        let is_old =
-            matches!((record.edited(), self.read.since), (Some(at), Some(since)) if at < since);
+        let is_old = is_old(self.read, &record);
         self.met_old |= is_old;
         if record.is_in_trash() {
             self.page.gone.push(record.key());
         } else if record.is_partial() && !is_all {
             self.put_off(&record, UNLISTED);
-        } else if is_old {
+        } else if is_old && !is_all {
             // Nothing of it has changed.
         } else if !is_all && is_in_unknown_block(self.read, &record) {
             keep_waiting(self.read, &record);
@@ -301,7 +321,7 @@ impl<'a> Haul<'a> {
     }
 
     fn put_off(&mut self, record: &Record, stream: &'static str) {
-        let by_id = source(stream, &record.id, record.title(), record.kind);
+        let by_id = source(self.read, stream, &record.id, record.title(), record.kind);
         self.page.opens.push(by_id);
     }
 
@@ -314,14 +334,19 @@ impl<'a> Haul<'a> {
         };
         let parent = holder(read, &record).await?;
         read.memory.keep(met(&record.id), String::new());
-        let opens = leads(read, &record, name.as_deref());
-        self.page.opens.extend(opens);
-        self.page
-            .opens
-            .extend(parent.as_ref().and_then(|it| lead_up(read, it)));
+        if !is_old(read, &record) {
+            let down = leads(read, &record, name.as_deref());
+            let up = parent.as_ref().and_then(|it| lead_up(read, &record, it));
+            self.page.opens.extend(down.into_iter().chain(up));
+        }
         self.page.items.push(record.into_item(name, parent));
         Ok(())
     }
+}
+
+/// Whether an object has not changed since the moment that was asked for.
+fn is_old(read: &Read<'_>, record: &Record) -> bool {
+    matches!((record.edited(), since(read)), (Some(edited), Some(since)) if edited < since)
 }
 
 /// The listings of what stands in an object.
@@ -330,25 +355,25 @@ fn leads(read: &Read<'_>, record: &Record, name: Option<&str>) -> Vec<Source> {
     let parsed = &record.parsed;
     match record.kind {
         PAGE if parsed["parent"]["type"] == "data_source_id" => {
-            vec![source(WITHIN_ROWS, &record.id, label(), "")]
+            vec![source(read, WITHIN_ROWS, &record.id, label(), "")]
         }
-        PAGE => vec![source(SUBPAGES, &record.id, label(), "")],
+        PAGE => vec![source(read, SUBPAGES, &record.id, label(), "")],
         DATA_SOURCE => {
             let parent = text(&parsed["parent"]["database_id"]);
             let database = match parsed["parent"]["type"].as_str() {
-                Some("database_id") => parent.map(|id| source(DATABASES, &id, None, "")),
+                Some("database_id") => parent.map(|id| source(read, DATABASES, &id, None, "")),
                 // In a wiki it names no database of its own, which is a block of the wiki's.
                 _ => text(&parsed["database_parent"]["database_id"])
-                    .map(|id| source(SUBPAGES, &id, None, "")),
+                    .map(|id| source(read, SUBPAGES, &id, None, "")),
             };
-            let rows = source(ROWS, &record.id, label(), "");
+            let rows = source(read, ROWS, &record.id, label(), "");
             [Some(rows), database].into_iter().flatten().collect()
         }
         _ => {
             let entries = parsed["data_sources"].as_array().into_iter().flatten();
             let ids = entries.filter_map(|entry| text(&entry["id"]));
             let new = ids.filter(|id| is_new(read, id));
-            new.map(|id| source(UNLISTED, &id, label(), DATA_SOURCE))
+            new.map(|id| source(read, UNLISTED, &id, label(), DATA_SOURCE))
                 .collect()
         }
     }
@@ -356,13 +381,14 @@ fn leads(read: &Read<'_>, record: &Record, name: Option<&str>) -> Vec<Source> {
 
 /// The way to what a page stands in: search may have left that out, and with it all that leads to it
 /// from above. Changed pages show none, for what they stand in was found before.
-fn lead_up(read: &Read<'_>, parent: &Parent) -> Option<Source> {
-    if read.since.is_some() || !is_new(read, &parent.id) {
+fn lead_up(read: &Read<'_>, record: &Record, parent: &Parent) -> Option<Source> {
+    let is_known = record.kind != PAGE || since(read).is_some();
+    if is_known || !is_new(read, &parent.id) {
         return None;
     }
     Some(match parent.kind {
-        DATABASE => source(DATABASES, &parent.id, None, ""),
-        kind => source(UNLISTED, &parent.id, None, kind),
+        DATABASE => source(read, DATABASES, &parent.id, None, ""),
+        kind => source(read, UNLISTED, &parent.id, None, kind),
     })
 }
 
