@@ -16,7 +16,7 @@ use super::guard::SignedIn;
 use super::page::{Chrome, Here, ItemRow, ProviderView, grouped};
 use crate::item::{ConnectionId, WorkspaceId};
 use crate::providers;
-use crate::store::{Connection, ConnectionState, ListQuery, Mark, SignIn};
+use crate::store::{Connection, ConnectionState, ListQuery, ListRow, Mark, SignIn};
 use crate::vault::{Owner, Vault};
 
 const LIMIT: usize = 50;
@@ -215,7 +215,7 @@ async fn show(
         chrome: Chrome::new(&heading, Here::Items, Some(sign_in)),
         heading,
         total: grouped(connections.iter().map(|connection| connection.items).sum()),
-        rows: rows(span.rows, &connections),
+        rows: rows(app, span.rows, &connections).await?,
         more: next,
         ended: connections
             .iter()
@@ -273,16 +273,24 @@ fn heading(connections: &[&Connection], parameters: &ListParameters) -> String {
     }
 }
 
-fn rows(rows: Vec<crate::store::ListRow>, connections: &[&Connection]) -> Vec<ItemRow> {
+/// Rows as they are drawn, with where each of them stands.
+pub(super) async fn rows(
+    app: &App,
+    rows: Vec<ListRow>,
+    connections: &[&Connection],
+) -> Result<Vec<ItemRow>> {
     let now = Utc::now();
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let mut paths = app.store.paths(&ids).await?;
     let of: HashMap<ConnectionId, &Connection> = connections.iter().map(|&c| (c.id, c)).collect();
-    rows.into_iter()
-        .filter_map(|row| {
-            let connection = of.get(&row.connection)?;
-            let provider = providers::describe(&connection.provider)?;
-            Some(ItemRow::new(row, provider, &connection.account_name, now))
-        })
-        .collect()
+    let row = |row: ListRow| {
+        let connection = of.get(&row.connection)?;
+        let provider = providers::describe(&connection.provider)?;
+        let path = paths.remove(&row.id);
+        let account = &connection.account_name;
+        Some(ItemRow::new(row, provider, account, path, now))
+    };
+    Ok(rows.into_iter().filter_map(row).collect())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod browser_harness;
 mod cli;
 mod disconnect;
 mod ephemeral;
+mod hubspot;
 mod imports;
 mod limits;
 mod pages;
