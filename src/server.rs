@@ -207,7 +207,7 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
         grants: Arc::clone(&grants),
         client: client.clone(),
         providers: providers.clone(),
-        paces: Arc::new(Paces::default()),
+        paces: Arc::new(Paces::shared(Arc::clone(&stores.ephemeral))),
     });
     let sweeper = CancellationToken::new();
     tokio::spawn(sweep(Arc::clone(&stores.ephemeral), sweeper.clone()));

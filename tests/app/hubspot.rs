@@ -1,10 +1,12 @@
 //! HubSpot's own ways: companies as parents, changes by search, records that are merged away, rights that
 //! were not granted.
 
-use reqwest::StatusCode;
-use tributary::sandbox::{Account, Edit, Options, Provider, Sandbox, Turn};
+use std::time::Duration;
 
-use crate::support::app::{App, Stores};
+use reqwest::StatusCode;
+use tributary::sandbox::{Account, Edit, Fault, Options, Provider, Sandbox, Span, Turn};
+
+use crate::support::app::{App, Stores, until};
 use crate::support::visitor::{Seen, Visitor};
 
 /// A connected account whose first import has ended.
@@ -161,4 +163,31 @@ async fn a_right_that_was_not_granted_is_named_and_the_rest_is_read() {
         ["Incomplete", "Complete", "Complete"]
     );
     assert!(report.texts("td.c-why")[0].contains("crm.objects.deals.read"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_that_the_provider_asks_for_is_seen_and_ends() {
+    let (mut ada, connection, _app, sandbox, _stores) = imported("small", |_| {}).await;
+    let lasting = Span::Lasting(Duration::from_secs(3));
+    sandbox.dial(
+        Provider::HubSpot,
+        Account::Small,
+        Turn::Fail(Fault::TooMany, lasting),
+    );
+    let id = connection.rsplit('/').next().expect("an id").to_owned();
+    ada.post(
+        "/integrations/hubspot/load",
+        &[("connection", &id), ("full", "1")],
+    )
+    .await;
+    until("the page says what it waits for", async || {
+        let page = ada.get(&connection).await;
+        page.texts(".run h2")[0].starts_with("HubSpot asked us to wait")
+    })
+    .await;
+    until("it has gone on", async || {
+        ada.get(&connection).await.texts(".run h2") == ["Import finished"]
+    })
+    .await;
+    assert_eq!(figures(&ada.get(&connection).await), ["0", "0", "156"]);
 }
