@@ -207,6 +207,12 @@ async fn keeps_their_ways_in(look: Look, name: &str) {
     browser.see("noor@freshstart.example").await;
     // Its plan has no deals.
     browser.see("Import incomplete").await;
+    browser.press("Report").await;
+    browser.see("What was read").await;
+    browser.screenshot(&format!("{name}-11-report")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    browser.press("HubSpot account 147900121").await;
+    browser.see("Details of this connection").await;
     browser.open_details("Details of this connection").await;
     browser.open_details("Use this account to sign in").await;
     browser.screenshot(&format!("{name}-11-way-in")).await;
