@@ -189,7 +189,7 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
             .iter()
             .flat_map(|provider| [&provider.auth_url, &provider.api_url]),
     );
-    let providers = Providers::new(providers);
+    let providers = Providers::new(settings.known, providers);
     let grants = Grants::new(GrantsParts {
         store: Arc::clone(&stores.store),
         ephemeral: Arc::clone(&stores.ephemeral),

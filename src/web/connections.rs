@@ -15,7 +15,7 @@ use super::page::{
     Chrome, Here, ItemRow, LifeView, Notice, ProviderView, StateView, When, grouped,
 };
 use crate::item::ConnectionId;
-use crate::providers::{self, Configured, Description};
+use crate::providers::{Configured, Description};
 use crate::store::{Connection, ConnectionState, ListQuery, SignIn, WayInState};
 
 /// Items shown on the connection's own page.
@@ -93,7 +93,8 @@ pub async fn connection_show(
     let run = app.store.latest_run(id).await?;
     let connection = app.store.connection(sign_in.workspace_id, id).await?;
     let connection = connection.ok_or(WebError::NotFound)?;
-    let provider = providers::describe(&connection.provider).ok_or(WebError::NotFound)?;
+    let provider = app.providers.describe(&connection.provider);
+    let provider = provider.ok_or(WebError::NotFound)?;
     let now = Utc::now();
     let newest = ListQuery {
         connections: &[id],

@@ -9,7 +9,7 @@ use super::guard::SignedIn;
 use super::page::{Chrome, Here, ProviderView, StateView, When, capital, grouped, length};
 use super::{App, fragment};
 use crate::item::{ConnectionId, RunId};
-use crate::providers::{self, Description};
+use crate::providers::Description;
 use crate::store::{Coverage, Covered, Run, RunState, StreamProgress};
 
 /// Lines of the report at most; the worst come first.
@@ -78,7 +78,8 @@ pub async fn import_show(
         .connection(sign_in.workspace_id, run.connection)
         .await?;
     let connection = connection.ok_or(WebError::NotFound)?;
-    let provider = providers::describe(&connection.provider).ok_or(WebError::NotFound)?;
+    let provider = app.providers.describe(&connection.provider);
+    let provider = provider.ok_or(WebError::NotFound)?;
     let report = app.store.coverage(id, LINES).await?;
     let lists: i64 = run.streams.iter().map(|stream| stream.sources).sum();
     let view = RunView::new(&run, provider, Utc::now());
