@@ -54,7 +54,10 @@ pub async fn audit_list(
     let page = AuditPage {
         chrome: Chrome::new("Audit trail", Here::Nowhere, Some(&sign_in)),
         older: last.map(|last| urls::audit_before(last.id)),
-        entries: noted.into_iter().map(|noted| entry(&app, noted, now)).collect(),
+        entries: noted
+            .into_iter()
+            .map(|noted| entry(&app, noted, now))
+            .collect(),
     };
     let html = match fragment::is_wanted(&req) {
         true => page.as_rows().render()?,

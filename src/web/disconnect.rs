@@ -48,7 +48,9 @@ pub async fn connection_disconnect(
         .await
         .map_err(|error| WebError::Broken(error.to_string()))??;
     let Receipt { left, revocation } = receipt.ok_or(WebError::NotFound)?;
-    let provider = known.describe(&left.provider).map_or("the provider", |it| it.name);
+    let provider = known
+        .describe(&left.provider)
+        .map_or("the provider", |it| it.name);
     let page = ReceiptPage {
         chrome: Chrome::new("Disconnected", Here::Home, Some(&sign_in)),
         provider,

@@ -71,7 +71,10 @@ pub async fn sessions_list(
 }
 
 fn name(app: &App, slug: &str) -> String {
-    app.providers.describe(slug).map_or(slug, |it| it.name).into()
+    app.providers
+        .describe(slug)
+        .map_or(slug, |it| it.name)
+        .into()
 }
 
 /// `POST /sessions/end-all`: signs out everywhere, here too.

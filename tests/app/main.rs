@@ -1,5 +1,6 @@
 //! The application from outside, one file for each feature.
 
+mod adapters;
 mod architecture;
 mod audit;
 mod away;
@@ -10,6 +11,7 @@ mod disconnect;
 mod ephemeral;
 mod hubspot;
 mod imports;
+mod ledger;
 mod limits;
 mod pages;
 mod refresh;
