@@ -1,5 +1,6 @@
 //! The providers: one file each, listed once in [`ALL`].
 
+mod airtable;
 mod hubspot;
 mod renewal;
 
@@ -20,7 +21,7 @@ use crate::client::{
 use crate::item::{Item, Parent};
 
 /// Every provider there is, in the order people see them.
-pub const ALL: &[&dyn Provider] = &[&hubspot::HubSpot];
+pub const ALL: &[&dyn Provider] = &[&hubspot::HubSpot, &airtable::Airtable];
 
 /// What a provider is, whether or not this installation has credentials for it: what was imported
 /// from it once is still shown.

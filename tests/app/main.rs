@@ -1,5 +1,6 @@
 //! The application from outside, one file for each feature.
 
+mod airtable;
 mod architecture;
 mod audit;
 mod away;
