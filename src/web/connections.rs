@@ -27,6 +27,8 @@ struct ConnectionPage {
     provider: ProviderView,
     /// Whether the provider has credentials here, so that something can be imported.
     on: bool,
+    /// Whether the provider lets us end the approval there.
+    revokes: bool,
     connection: ConnectionView,
     run: Option<RunView>,
     newest: Vec<ItemRow>,
@@ -108,6 +110,7 @@ pub async fn connection_show(
             .reloading(live),
         provider: provider.into(),
         on: app.providers.find(provider.slug).is_some(),
+        revokes: provider.revoke_path.is_some(),
         newest: newest
             .rows
             .into_iter()

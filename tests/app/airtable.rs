@@ -226,3 +226,19 @@ async fn one_base_or_table_that_fails_stops_no_other_and_is_said_in_words() {
     let calls = sandbox.calls_of(Provider::Airtable);
     assert!(calls <= 60, "{calls} calls");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_disconnects_is_told_where_to_end_the_approval() {
+    let stores = Stores::embedded();
+    let (app, _sandbox) = unhurried(&stores, |_| {}).await;
+    let (mut mara, connection, _) = imported(&app, "small").await;
+    let receipt = mara.post(&format!("{connection}/disconnect"), &[]).await;
+    assert!(
+        receipt.text().contains("lets nobody but you end it"),
+        "{}",
+        receipt.text()
+    );
+    let link = receipt.attribute(".kept a", "href");
+    assert_eq!(link.as_deref(), Some("https://airtable.com/account"));
+    assert_eq!(mara.all_names("/items").await.len(), 0);
+}
