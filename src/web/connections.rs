@@ -1,5 +1,7 @@
 //! `GET /connections/{id}`: one connection, and its import while it runs.
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use chrono::{DateTime, Utc};
@@ -31,6 +33,8 @@ struct ConnectionPage {
     revokes: bool,
     connection: ConnectionView,
     run: Option<RunView>,
+    /// What imports take of a month's calls, where those are limited.
+    cost: Option<String>,
     newest: Vec<ItemRow>,
 }
 
@@ -101,6 +105,13 @@ pub async fn connection_show(
     };
     let newest = app.store.list(&newest).await?;
     let run = run.map(|run| run_view(&run, provider, now));
+    let cost = match provider.allowance {
+        Some(allowance) => {
+            let calls = app.store.calls_of_full_run(id).await?;
+            calls.map(|calls| cost(calls, provider.every, allowance))
+        }
+        None => None,
+    };
     let live = run.as_ref().is_some_and(|run| run.live);
     let way_in = app.store.way_in_of(id, sign_in.user_id).await?;
     let notice = instead_of(&app, &sign_in, query.instead_of.as_deref()).await?;
@@ -118,6 +129,7 @@ pub async fn connection_show(
             .collect(),
         connection: connection_view(connection, provider, way_in, now),
         run,
+        cost,
     };
     let html = if fragment::is_wanted(&req) {
         page.as_progress().render()?
@@ -217,6 +229,19 @@ fn run_view(run: &Run, provider: &Description, now: DateTime<Utc>) -> RunView {
     }
 }
 
+const MONTH: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// What a month of imports takes in calls, at most: those that ask only for changes take fewer.
+fn cost(calls: i64, every: Duration, allowance: &str) -> String {
+    let imports = MONTH.as_secs() / every.as_secs().max(1);
+    let calls = calls.saturating_mul(i64::try_from(imports).unwrap_or(i64::MAX));
+    format!(
+        "One import every {} takes up to {} calls a month, which count towards {allowance}.",
+        length(every),
+        grouped(calls)
+    )
+}
+
 fn headline(state: RunState, name: &str) -> String {
     match state {
         RunState::Queued => format!("About to import from {name}"),
@@ -225,5 +250,18 @@ fn headline(state: RunState, name: &str) -> String {
         RunState::Partial => "Import incomplete".into(),
         RunState::Failed => "Import failed".into(),
         RunState::Cancelled => "Import cancelled".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_months_calls_are_those_of_all_its_imports() {
+        assert_eq!(
+            cost(52, Duration::from_secs(12 * 3_600), "the plan’s calls"),
+            "One import every 12 hours takes up to 3,120 calls a month, which count towards the plan’s calls."
+        );
     }
 }

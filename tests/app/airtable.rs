@@ -70,6 +70,9 @@ async fn bases_tables_and_records_come_once_each() {
     assert_eq!(items.len() as u64, SMALL);
     assert_eq!(items.iter().collect::<HashSet<_>>().len(), items.len());
     assert_eq!(sandbox.calls_of(Provider::Airtable), CALLS_OF_SMALL);
+    // Two imports a day; who it is was asked before.
+    let cost = format!("up to {} calls a month", (CALLS_OF_SMALL - 1) * 60);
+    assert!(page.text().contains(&cost), "{}", page.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]
