@@ -498,6 +498,15 @@ impl Store {
         Ok(self.with_streams(rows).await?.pop())
     }
 
+    /// What the last import of everything has cost in calls.
+    pub async fn calls_of_full_run(&self, connection: ConnectionId) -> Result<Option<i64>> {
+        on!(self.pools.read, db => sqlx::query_scalar(
+            r#"SELECT CAST(SUM(calls) AS BIGINT) FROM run_streams WHERE run_id =
+                (SELECT MAX(id) FROM runs
+                 WHERE connection_id = $1 AND "full" AND state IN ('done', 'partial'))"#)
+            .bind(connection).fetch_one(db).await)
+    }
+
     /// The newest run of each connection of a workspace.
     pub async fn latest_runs(&self, workspace: WorkspaceId) -> Result<Vec<Run>> {
         let rows: Vec<Row> = on!(self.pools.read, db => {

@@ -1,5 +1,7 @@
 //! `GET /connections/{id}`: one connection, and its import while it runs.
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use chrono::{DateTime, Utc};
@@ -12,7 +14,7 @@ use super::guard::SignedIn;
 use super::imports::RunView;
 use super::items;
 use super::page::{
-    Chrome, Here, ItemRow, LifeView, Notice, ProviderView, StateView, When, grouped,
+    Chrome, Here, ItemRow, LifeView, Notice, ProviderView, StateView, When, grouped, length,
 };
 use crate::item::ConnectionId;
 use crate::providers::{Configured, Description};
@@ -28,8 +30,12 @@ struct ConnectionPage {
     provider: ProviderView,
     /// Whether the provider has credentials here, so that something can be imported.
     on: bool,
+    /// Whether the provider lets us end the approval there.
+    revokes: bool,
     connection: ConnectionView,
     run: Option<RunView>,
+    /// What imports take of a month's calls, where those are limited.
+    cost: Option<String>,
     newest: Vec<ItemRow>,
     scopes: Vec<ScopeView>,
 }
@@ -103,6 +109,13 @@ pub async fn connection_show(
     };
     let newest = app.store.list(&newest).await?;
     let run = run.map(|run| RunView::new(&run, provider, now));
+    let cost = match provider.allowance {
+        Some(allowance) => {
+            let calls = app.store.calls_of_full_run(id).await?;
+            calls.map(|calls| cost(calls, provider.every, allowance))
+        }
+        None => None,
+    };
     let live = run.as_ref().is_some_and(|run| run.live);
     let way_in = app.store.way_in_of(id, sign_in.user_id).await?;
     let notice = instead_of(&app, &sign_in, query.instead_of.as_deref()).await?;
@@ -112,6 +125,7 @@ pub async fn connection_show(
             .reloading(live),
         provider: provider.into(),
         on: app.providers.find(provider.slug).is_some(),
+        revokes: provider.revoke_path.is_some(),
         newest: items::rows(&app, newest.rows, &[&connection]).await?,
         scopes: app
             .providers
@@ -120,6 +134,7 @@ pub async fn connection_show(
             .unwrap_or_default(),
         connection: connection_view(connection, provider, way_in, now),
         run,
+        cost,
     };
     let html = if fragment::is_wanted(&req) {
         page.as_progress().render()?
@@ -180,4 +195,30 @@ fn ended(name: &str, said: Option<&str>) -> String {
     format!(
         "{name} has ended this approval.{said} The items stay. Press Reconnect and approve again."
     )
+}
+
+const MONTH: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// What a month of imports takes in calls, at most: those that ask only for changes take fewer.
+fn cost(calls: i64, every: Duration, allowance: &str) -> String {
+    let imports = MONTH.as_secs() / every.as_secs().max(1);
+    let calls = calls.saturating_mul(i64::try_from(imports).unwrap_or(i64::MAX));
+    format!(
+        "One import every {} takes up to {} calls a month, which count towards {allowance}.",
+        length(every),
+        grouped(calls)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_months_calls_are_those_of_all_its_imports() {
+        assert_eq!(
+            cost(52, Duration::from_secs(12 * 3_600), "the plan’s calls"),
+            "One import every 12 hours takes up to 3,120 calls a month, which count towards the plan’s calls."
+        );
+    }
 }

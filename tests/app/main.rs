@@ -1,6 +1,7 @@
 //! The application from outside, one file for each feature.
 
 mod adapters;
+mod airtable;
 mod architecture;
 mod audit;
 mod away;

@@ -14,7 +14,7 @@ use tributary::client::{
 };
 use tributary::item::{Item, clean_name};
 use tributary::providers::{
-    Description, Identity, Kind, Page, Person, Pkce, Provider, Read, Scope, Stream,
+    Description, Identity, Kind, Page, Person, Pkce, Provider, Read, Scope, Stream, TokensFrom,
     is_invalid_grant,
 };
 
@@ -27,6 +27,7 @@ static DESCRIPTION: Description = Description {
     api_url: "https://api.ledger.example",
     authorize_path: "/authorize",
     token_path: "/token",
+    tokens_from: TokensFrom::ApiUrl,
     revoke_path: None,
     introspect_path: None,
     authorize_with: &[("prompt", "consent")],
@@ -70,6 +71,8 @@ static DESCRIPTION: Description = Description {
     },
     ends_grant: is_invalid_grant,
     revokes_one_grant: true,
+    allowance: None,
+    every: Duration::from_secs(15 * 60),
     approvals_url: None,
 };
 

@@ -18,13 +18,15 @@ pub const CLIENT_SECRET: &str = "test-secret-c0ffee";
 pub const PROVIDERS: [&str; 3] = ["hubspot", "notion", "airtable"];
 
 /// Waits for a condition, and gives up with its name.
-pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, condition: impl AsyncFnMut() -> bool) {
+    until_within(Duration::from_secs(60), what, condition).await;
+}
+
+/// The same, for what takes its time.
+pub async fn until_within(limit: Duration, what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !condition().await {
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "waited in vain until {what}"
-        );
+        assert!(start.elapsed() < limit, "waited in vain until {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
