@@ -14,6 +14,7 @@ use super::errors::{Result, WebError};
 use super::fragment;
 use super::guard::SignedIn;
 use super::page::{Chrome, Here, ItemRow, ProviderView, grouped};
+use super::parameters::Parameters;
 use crate::item::{ConnectionId, WorkspaceId};
 use crate::providers::Description;
 use crate::store::{Connection, ConnectionState, ListQuery, ListRow, Mark, SignIn};
@@ -32,31 +33,20 @@ struct ListParameters {
 }
 
 impl ListParameters {
-    /// Empty ones count as absent, unknown ones are ignored; a repeated or unreadable one is named.
     fn parse(query: &str) -> Result<Self> {
-        let mut given: HashMap<&'static str, String> = HashMap::new();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let known = ["provider", "connection", "limit", "cursor"]
-                .into_iter()
-                .find(|known| name == *known);
-            let Some(name) = known.filter(|_| !value.is_empty()) else {
-                continue;
-            };
-            if given.insert(name, value.into_owned()).is_some() {
-                return Err(WebError::BadQuery(name, "is given twice".into()));
-            }
-        }
+        let known = ["provider", "connection", "limit", "cursor"];
+        let mut given = Parameters::parse(query, &known)?;
         Ok(Self {
-            provider: given.remove("provider"),
+            provider: given.take("provider"),
             connection: given
-                .remove("connection")
+                .take("connection")
                 .map(|text| parse_connection(&text))
                 .transpose()?,
             limit: given
-                .remove("limit")
+                .take("limit")
                 .map(|text| parse_limit(&text))
                 .transpose()?,
-            cursor: given.remove("cursor"),
+            cursor: given.take("cursor"),
         })
     }
 

@@ -1,6 +1,7 @@
 //! What browsers see. One file for each page or action; [`routes`] is the table of them all.
 
 mod allow;
+mod api;
 mod assets;
 mod audit;
 mod authorize;
@@ -20,6 +21,7 @@ mod log;
 mod oauth_callback;
 mod origin;
 mod page;
+mod parameters;
 mod routes;
 mod session;
 mod sessions;

@@ -11,9 +11,9 @@ use actix_web::{Error, HttpResponse, Resource, Route};
 
 use super::errors::{self, WebError};
 use super::{
-    App, assets, audit, authorize, connections, disconnect, guard, headers, health, home, imports,
-    items, limits, load, log, oauth_callback, origin, session, sessions, sign_in_link, sign_out,
-    urls, way_in,
+    App, api, assets, audit, authorize, connections, disconnect, guard, headers, health, home,
+    imports, items, limits, load, log, oauth_callback, origin, session, sessions, sign_in_link,
+    sign_out, urls, way_in,
 };
 
 /// The largest form that any page sends.
@@ -99,6 +99,12 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                             .wrap(from_fn(guard::find_out)),
                     )
                     .service(closed(urls::AUDIT, read().to(audit::audit_list)))
+                    .service(closed(
+                        urls::API_CONNECTIONS,
+                        read().to(api::connections_list),
+                    ))
+                    .service(closed(urls::API_IMPORTS, read().to(api::imports_list)))
+                    .service(closed(urls::API_IMPORT, read().to(api::import_show)))
                     .service(closed(urls::SIGN_OUT, post().to(sign_out::sign_out)))
                     .default_service(to(nothing).wrap(from_fn(guard::find_out))),
             );

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod airtable;
+mod api;
 mod architecture;
 mod audit;
 mod away;
