@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::client::Client;
 use crate::grants::Grants;
 use crate::item::ConnectionId;
-use crate::providers::{self, Providers};
+use crate::providers::Providers;
 use crate::store::{self, Left, SignIn, Store};
 
 /// What became of the approval at the provider.
@@ -72,7 +72,11 @@ impl Exit<'_> {
         {
             return Ok(Revocation::Shared);
         }
-        if providers::describe(&left.provider).is_some_and(|it| it.revoke_path.is_none()) {
+        if self
+            .providers
+            .describe(&left.provider)
+            .is_some_and(|it| it.revoke_path.is_none())
+        {
             return Ok(Revocation::Unasked);
         }
         let (Some(tokens), Some(provider)) = (tokens, self.providers.find(&left.provider)) else {

@@ -21,14 +21,7 @@ use crate::client::{
 use crate::item::{Item, Parent};
 
 /// Every provider there is, in the order people see them.
-pub const ALL: &[&dyn Provider] = &[&hubspot::HubSpot, &airtable::Airtable];
-
-/// What a provider is, whether or not this installation has credentials for it: what was imported
-/// from it once is still shown.
-pub fn describe(slug: &str) -> Option<&'static Description> {
-    let all = ALL.iter().map(|provider| provider.description());
-    all.into_iter().find(|it| it.slug == slug)
-}
+pub static ALL: &[&dyn Provider] = &[&hubspot::HubSpot, &airtable::Airtable];
 
 /// The names that accounts are allowed by in settings, of this version or another.
 pub const NAMES: &[&str] = &["hubspot", "notion", "airtable"];
@@ -383,17 +376,35 @@ impl Configured {
     }
 }
 
-/// The providers of this installation.
-#[derive(Clone, Default)]
-pub struct Providers(Arc<[Configured]>);
+/// The providers there are, and those of this installation.
+#[derive(Clone)]
+pub struct Providers {
+    known: &'static [&'static dyn Provider],
+    configured: Arc<[Configured]>,
+}
 
 impl Providers {
-    pub fn new(configured: Vec<Configured>) -> Self {
-        Self(configured.into())
+    pub fn new(known: &'static [&'static dyn Provider], configured: Vec<Configured>) -> Self {
+        Self {
+            known,
+            configured: configured.into(),
+        }
     }
 
+    /// Those with credentials.
     pub fn iter(&self) -> impl Iterator<Item = &Configured> {
-        self.0.iter()
+        self.configured.iter()
+    }
+
+    /// All there are, in the order people see them.
+    pub fn descriptions(&self) -> impl Iterator<Item = &'static Description> {
+        self.known.iter().map(|provider| provider.description())
+    }
+
+    /// What a provider is, whether or not this installation has credentials for it: what was imported
+    /// from it once is still shown.
+    pub fn describe(&self, slug: &str) -> Option<&'static Description> {
+        self.descriptions().find(|it| it.slug == slug)
     }
 
     pub fn find(&self, slug: &str) -> Option<&Configured> {

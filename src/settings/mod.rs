@@ -75,6 +75,8 @@ pub struct Settings {
     /// How often one address may press Connect; `None` for as often as it likes.
     pub connect_rate: Option<Budget>,
     pub proxies: TrustedProxies,
+    /// All that there are, and those with credentials.
+    pub known: &'static [&'static dyn Provider],
     pub providers: Vec<ProviderSettings>,
     pub log: String,
     pub log_format: LogFormat,
@@ -132,7 +134,16 @@ impl ProviderSettings {
 impl Settings {
     /// Reads everything, or says everything that is wrong.
     pub fn read(variables: &Variables) -> Result<Self, Vec<Problem>> {
+        Self::read_for(variables, providers::ALL)
+    }
+
+    /// The same for other providers than those that come with the program.
+    pub fn read_for(
+        variables: &Variables,
+        known: &'static [&'static dyn Provider],
+    ) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader {
+            known,
             variables,
             problems: Vec::new(),
             warnings: Vec::new(),
@@ -148,6 +159,7 @@ impl Settings {
 
 /// Reads one variable after the other and collects what is wrong with them.
 struct Reader<'a> {
+    known: &'static [&'static dyn Provider],
     variables: &'a Variables,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
@@ -181,7 +193,8 @@ impl Reader<'_> {
         let allow = self
             .optional("SIGN_IN_ALLOW", Allow::from_str)
             .unwrap_or_default();
-        let providers = providers::ALL
+        let providers = self
+            .known
             .iter()
             .filter_map(|&provider| self.provider(provider))
             .collect();
@@ -222,6 +235,7 @@ impl Reader<'_> {
             allow,
             connect_rate,
             proxies: TrustedProxies(proxies.unwrap_or_default()),
+            known: self.known,
             providers,
             log,
             log_format,

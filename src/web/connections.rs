@@ -11,13 +11,14 @@ use super::App;
 use super::errors::{Result, WebError};
 use super::fragment;
 use super::guard::SignedIn;
+use super::imports::RunView;
+use super::items;
 use super::page::{
-    Chrome, Here, ItemRow, LifeView, Notice, ProviderView, StateView, When, capital, grouped,
-    length,
+    Chrome, Here, ItemRow, LifeView, Notice, ProviderView, StateView, When, grouped, length,
 };
 use crate::item::ConnectionId;
-use crate::providers::{self, Description};
-use crate::store::{Connection, ConnectionState, ListQuery, Run, RunState, SignIn, WayInState};
+use crate::providers::{Configured, Description};
+use crate::store::{Connection, ConnectionState, ListQuery, SignIn, WayInState};
 
 /// Items shown on the connection's own page.
 const NEWEST: usize = 12;
@@ -36,6 +37,30 @@ struct ConnectionPage {
     /// What imports take of a month's calls, where those are limited.
     cost: Option<String>,
     newest: Vec<ItemRow>,
+    scopes: Vec<ScopeView>,
+}
+
+/// A right that is asked for.
+struct ScopeView {
+    name: String,
+    /// `None` where the provider does not say what it granted.
+    granted: Option<bool>,
+    needed_for: &'static str,
+}
+
+impl ScopeView {
+    fn all(provider: &Configured, granted: &[String]) -> Vec<Self> {
+        let known = provider.description().scopes;
+        let view = |name: &String| Self {
+            name: name.clone(),
+            granted: (!granted.is_empty()).then(|| granted.contains(name)),
+            needed_for: known
+                .iter()
+                .find(|scope| scope.name == name)
+                .map_or("", |scope| scope.needed_for),
+        };
+        provider.scopes.iter().map(view).collect()
+    }
 }
 
 struct ConnectionView {
@@ -49,31 +74,9 @@ struct ConnectionView {
     reason: Option<String>,
     life: LifeView,
     way_in: WayInState,
-    scopes: Vec<String>,
     created: When,
     items: String,
     item_word: &'static str,
-}
-
-struct RunView {
-    state: StateView,
-    headline: String,
-    live: bool,
-    streams: Vec<StreamView>,
-    added: String,
-    changed: String,
-    unchanged: String,
-    calls: String,
-    started: Option<When>,
-    finished: Option<When>,
-    duration: Option<String>,
-    problem: Option<String>,
-}
-
-struct StreamView {
-    name: String,
-    fetched: String,
-    done: bool,
 }
 
 /// What a redirect tells the page.
@@ -96,7 +99,8 @@ pub async fn connection_show(
     let run = app.store.latest_run(id).await?;
     let connection = app.store.connection(sign_in.workspace_id, id).await?;
     let connection = connection.ok_or(WebError::NotFound)?;
-    let provider = providers::describe(&connection.provider).ok_or(WebError::NotFound)?;
+    let provider = app.providers.describe(&connection.provider);
+    let provider = provider.ok_or(WebError::NotFound)?;
     let now = Utc::now();
     let newest = ListQuery {
         connections: &[id],
@@ -104,7 +108,7 @@ pub async fn connection_show(
         limit: NEWEST,
     };
     let newest = app.store.list(&newest).await?;
-    let run = run.map(|run| run_view(&run, provider, now));
+    let run = run.map(|run| RunView::new(&run, provider, now));
     let cost = match provider.allowance {
         Some(allowance) => {
             let calls = app.store.calls_of_full_run(id).await?;
@@ -122,11 +126,12 @@ pub async fn connection_show(
         provider: provider.into(),
         on: app.providers.find(provider.slug).is_some(),
         revokes: provider.revoke_path.is_some(),
-        newest: newest
-            .rows
-            .into_iter()
-            .map(|row| ItemRow::new(row, provider, &connection.account_name, now))
-            .collect(),
+        newest: items::rows(&app, newest.rows, &[&connection]).await?,
+        scopes: app
+            .providers
+            .find(provider.slug)
+            .map(|provider| ScopeView::all(provider, &connection.scopes))
+            .unwrap_or_default(),
         connection: connection_view(connection, provider, way_in, now),
         run,
         cost,
@@ -156,7 +161,6 @@ fn connection_view(
             .then(|| ended(provider.name, connection.reason.as_deref())),
         life: LifeView::new(&connection.life, provider.name, now),
         way_in,
-        scopes: connection.scopes,
         created: When::new(connection.created_at, now),
         items: grouped(connection.items),
         item_word: if connection.items == 1 {
@@ -193,42 +197,6 @@ fn ended(name: &str, said: Option<&str>) -> String {
     )
 }
 
-fn run_view(run: &Run, provider: &Description, now: DateTime<Utc>) -> RunView {
-    let total = |count: fn(&crate::store::StreamProgress) -> i64| {
-        grouped(run.streams.iter().map(count).sum())
-    };
-    let ended = run.finished_at.unwrap_or(now);
-    let took = run
-        .started_at
-        .map(|started| length((ended - started).to_std().unwrap_or_default()));
-    RunView {
-        state: run.state.into(),
-        headline: headline(run.state, provider.name),
-        live: !run.state.is_finished(),
-        streams: run
-            .streams
-            .iter()
-            .map(|stream| StreamView {
-                name: capital(
-                    provider
-                        .stream(&stream.name)
-                        .map_or(&stream.name, |words| words.many),
-                ),
-                fetched: grouped(stream.fetched),
-                done: stream.done == stream.sources && stream.partial == 0,
-            })
-            .collect(),
-        added: total(|stream| stream.added),
-        changed: total(|stream| stream.changed),
-        unchanged: total(|stream| stream.unchanged),
-        calls: total(|stream| stream.calls),
-        started: run.started_at.map(|time| When::new(time, now)),
-        finished: run.finished_at.map(|time| When::new(time, now)),
-        duration: took,
-        problem: run.error_message.clone(),
-    }
-}
-
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 /// What a month of imports takes in calls, at most: those that ask only for changes take fewer.
@@ -240,17 +208,6 @@ fn cost(calls: i64, every: Duration, allowance: &str) -> String {
         length(every),
         grouped(calls)
     )
-}
-
-fn headline(state: RunState, name: &str) -> String {
-    match state {
-        RunState::Queued => format!("About to import from {name}"),
-        RunState::Running => format!("Importing from {name}"),
-        RunState::Done => "Import finished".into(),
-        RunState::Partial => "Import incomplete".into(),
-        RunState::Failed => "Import failed".into(),
-        RunState::Cancelled => "Import cancelled".into(),
-    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use super::guard::SignedIn;
 use super::page::{Chrome, Here, grouped};
 use crate::item::ConnectionId;
 use crate::oauth::{Exit, Receipt, Revocation};
-use crate::providers;
 
 #[derive(Template)]
 #[template(path = "connections/receipt.html")]
@@ -35,6 +34,7 @@ pub async fn connection_disconnect(
     let id: ConnectionId = id.parse().map_err(|_| WebError::NotFound)?;
     let (app, by) = (app.into_inner(), sign_in.clone());
     // A task of its own: what has begun ends, whether or not the browser waits for the receipt.
+    let known = app.providers.clone();
     let task = tokio::spawn(async move {
         let exit = Exit {
             store: &app.store,
@@ -50,7 +50,7 @@ pub async fn connection_disconnect(
         .await
         .map_err(|error| WebError::Broken(error.to_string()))??;
     let Receipt { left, revocation } = receipt.ok_or(WebError::NotFound)?;
-    let described = providers::describe(&left.provider);
+    let described = known.describe(&left.provider);
     let provider = described.map_or("the provider", |it| it.name);
     let settled = !matches!(revocation, Revocation::Unconfirmed | Revocation::Unasked);
     let page = ReceiptPage {

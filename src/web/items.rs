@@ -15,8 +15,8 @@ use super::fragment;
 use super::guard::SignedIn;
 use super::page::{Chrome, Here, ItemRow, ProviderView, grouped};
 use crate::item::{ConnectionId, WorkspaceId};
-use crate::providers;
-use crate::store::{Connection, ConnectionState, ListQuery, Mark, SignIn};
+use crate::providers::Description;
+use crate::store::{Connection, ConnectionState, ListQuery, ListRow, Mark, SignIn};
 use crate::vault::{Owner, Vault};
 
 const LIMIT: usize = 50;
@@ -142,7 +142,7 @@ struct Ended {
 
 impl Ended {
     fn new(app: &App, connection: &Connection) -> Option<Self> {
-        let provider = providers::describe(&connection.provider)?;
+        let provider = app.providers.describe(&connection.provider)?;
         (connection.state == ConnectionState::Reconnect).then(|| Self {
             id: connection.id,
             provider: provider.into(),
@@ -190,7 +190,7 @@ async fn show(
     parameters: ListParameters,
 ) -> Result<HttpResponse> {
     let all = app.store.connections(sign_in.workspace_id).await?;
-    let connections = chosen(&all, &parameters)?;
+    let connections = chosen(app, &all, &parameters)?;
     let list = parameters.list(sign_in.workspace_id);
     let after = parameters
         .cursor
@@ -210,12 +210,12 @@ async fn show(
     let next = span
         .next
         .map(|mark| parameters.next_address(&write_cursor(&app.vault, &list, mark)));
-    let heading = heading(&connections, &parameters);
+    let heading = heading(app, &connections, &parameters);
     let page = ItemsPage {
         chrome: Chrome::new(&heading, Here::Items, Some(sign_in)),
         heading,
         total: grouped(connections.iter().map(|connection| connection.items).sum()),
-        rows: rows(span.rows, &connections),
+        rows: rows(app, span.rows, &connections).await?,
         more: next,
         ended: connections
             .iter()
@@ -239,9 +239,13 @@ async fn show(
 }
 
 /// The connections that the parameters leave, in the order of the workspace.
-fn chosen<'a>(all: &'a [Connection], parameters: &ListParameters) -> Result<Vec<&'a Connection>> {
+fn chosen<'a>(
+    app: &App,
+    all: &'a [Connection],
+    parameters: &ListParameters,
+) -> Result<Vec<&'a Connection>> {
     if let Some(provider) = &parameters.provider
-        && providers::describe(provider).is_none()
+        && app.providers.describe(provider).is_none()
     {
         return Err(WebError::BadQuery("provider", "names no provider".into()));
     }
@@ -263,26 +267,39 @@ fn chosen<'a>(all: &'a [Connection], parameters: &ListParameters) -> Result<Vec<
     Ok(all.iter().filter(wanted).collect())
 }
 
-fn heading(connections: &[&Connection], parameters: &ListParameters) -> String {
+/// The provider that the parameters name.
+fn named(app: &App, parameters: &ListParameters) -> Option<&'static Description> {
+    app.providers.describe(parameters.provider.as_deref()?)
+}
+
+fn heading(app: &App, connections: &[&Connection], parameters: &ListParameters) -> String {
     match (parameters.connection, connections) {
         (Some(_), [connection]) => format!("Items of {}", connection.account_name),
-        _ => match parameters.provider.as_deref().and_then(providers::describe) {
+        _ => match named(app, parameters) {
             Some(provider) => format!("{} items", provider.name),
             None => "Items".into(),
         },
     }
 }
 
-fn rows(rows: Vec<crate::store::ListRow>, connections: &[&Connection]) -> Vec<ItemRow> {
+/// Rows as they are drawn, with where each of them stands.
+pub(super) async fn rows(
+    app: &App,
+    rows: Vec<ListRow>,
+    connections: &[&Connection],
+) -> Result<Vec<ItemRow>> {
     let now = Utc::now();
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let mut paths = app.store.paths(&ids).await?;
     let of: HashMap<ConnectionId, &Connection> = connections.iter().map(|&c| (c.id, c)).collect();
-    rows.into_iter()
-        .filter_map(|row| {
-            let connection = of.get(&row.connection)?;
-            let provider = providers::describe(&connection.provider)?;
-            Some(ItemRow::new(row, provider, &connection.account_name, now))
-        })
-        .collect()
+    let row = |row: ListRow| {
+        let connection = of.get(&row.connection)?;
+        let provider = app.providers.describe(&connection.provider)?;
+        let path = paths.remove(&row.id);
+        let account = &connection.account_name;
+        Some(ItemRow::new(row, provider, account, path, now))
+    };
+    Ok(rows.into_iter().filter_map(row).collect())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod guard;
 mod headers;
 mod health;
 mod home;
+mod imports;
 mod items;
 mod limits;
 mod load;

@@ -11,9 +11,9 @@ use actix_web::{Error, HttpResponse, Resource, Route};
 
 use super::errors::{self, WebError};
 use super::{
-    App, assets, audit, authorize, connections, disconnect, guard, headers, health, home, items,
-    limits, load, log, oauth_callback, origin, session, sessions, sign_in_link, sign_out, urls,
-    way_in,
+    App, assets, audit, authorize, connections, disconnect, guard, headers, health, home, imports,
+    items, limits, load, log, oauth_callback, origin, session, sessions, sign_in_link, sign_out,
+    urls, way_in,
 };
 
 /// The largest form that any page sends.
@@ -81,6 +81,7 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                         urls::DISCONNECT,
                         post().to(disconnect::connection_disconnect),
                     ))
+                    .service(closed(urls::IMPORT, read().to(imports::import_show)))
                     .service(closed(urls::WAY_IN, post().to(way_in::way_in_add)))
                     .service(closed(urls::SESSIONS, read().to(sessions::sessions_list)))
                     .service(closed(

@@ -3,7 +3,7 @@
 
 use std::borrow::Borrow;
 
-use crate::item::{ConnectionId, IdentityId};
+use crate::item::{ConnectionId, IdentityId, RunId};
 
 pub const HOME: &str = "/";
 pub const AUTHORIZE: &str = "/integrations/{provider}/authorize";
@@ -13,6 +13,7 @@ pub const PROVIDER_ITEMS: &str = "/integrations/{provider}/items";
 pub const ITEMS: &str = "/items";
 pub const CONNECTION: &str = "/connections/{connection}";
 pub const DISCONNECT: &str = "/connections/{connection}/disconnect";
+pub const IMPORT: &str = "/imports/{run}";
 pub const WAY_IN: &str = "/connections/{connection}/way-in";
 pub const SESSIONS: &str = "/sessions";
 pub const SESSIONS_END_ALL: &str = "/sessions/end-all";
@@ -61,6 +62,10 @@ pub fn audit_before(id: i64) -> String {
 
 pub fn sign_in_link(token: &str) -> String {
     SIGN_IN_LINK.replace("{token}", token)
+}
+
+pub fn import(id: impl Borrow<RunId>) -> String {
+    IMPORT.replace("{run}", &id.borrow().to_string())
 }
 
 pub fn way_in(id: impl Borrow<ConnectionId>) -> String {

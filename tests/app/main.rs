@@ -1,5 +1,6 @@
 //! The application from outside, one file for each feature.
 
+mod adapters;
 mod airtable;
 mod architecture;
 mod audit;
@@ -9,7 +10,9 @@ mod browser_harness;
 mod cli;
 mod disconnect;
 mod ephemeral;
+mod hubspot;
 mod imports;
+mod ledger;
 mod limits;
 mod pages;
 mod refresh;

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tributary::providers::{self, Provider};
 use tributary::sandbox::{self, Options, Sandbox};
 use tributary::server::{self, Running};
 use tributary::settings::{Settings, Variables};
@@ -75,6 +76,7 @@ pub struct App {
 pub struct Start {
     listener: TcpListener,
     pairs: Vec<(String, String)>,
+    providers: &'static [&'static dyn Provider],
 }
 
 impl Start {
@@ -84,12 +86,18 @@ impl Start {
         Self {
             listener,
             pairs: stores.settings.clone(),
+            providers: providers::ALL,
         }
     }
 
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.pairs.push((name.into(), value.into()));
         self
+    }
+
+    /// Of a program that knows other providers.
+    pub fn with_providers(self, providers: &'static [&'static dyn Provider]) -> Self {
+        Self { providers, ..self }
     }
 
     pub fn port(&self) -> u16 {
@@ -122,7 +130,8 @@ impl Start {
             .pairs
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
-        let settings = Settings::read(&Variables::from_pairs(pairs))
+        let variables = Variables::from_pairs(pairs);
+        let settings = Settings::read_for(&variables, self.providers)
             .unwrap_or_else(|wrong| panic!("{wrong:?}"));
         let running = server::start(settings, self.listener)
             .await
