@@ -193,6 +193,10 @@ async fn importing_again_asks_for_what_has_changed_and_changes_nothing_else() {
     assert_finished(&page, SMALL);
     // Bases and tables are read whole; of the records none has changed.
     assert_eq!(page.texts(".figures dd")[..3], ["0", "0", "10"]);
+    mara.post("/integrations/airtable/load", &[("full", "1")])
+        .await;
+    let page = mara.imported(&connection).await;
+    assert_eq!(page.texts(".figures dd")[..3], ["0", "0", "130"]);
 
     for edit in [Edit::Change(3), Edit::Add(2)] {
         let turn = Turn::Records("records", edit);
