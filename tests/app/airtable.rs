@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tributary::sandbox::{Account, Edit, Options, Provider, Sandbox, Turn};
 
-use crate::support::app::{App, Start, Stores, sandbox_for, until_within};
+use crate::support::app::{App, Start, Stores, sandbox_for, until, until_within};
 use crate::support::visitor::{Seen, Visitor};
 
 /// Its records, bases and tables.
@@ -88,6 +88,42 @@ async fn a_large_table_is_read_to_its_end_beside_all_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_is_stopped_goes_on_from_where_each_table_was() {
+    let stores = Stores::embedded();
+    let (app, sandbox) = unhurried(&stores, |_| {}).await;
+    let mut tomas = Visitor::of(&app.url);
+    let connection = tomas.connect_to("airtable", "10k").await;
+    until("some records are there", async || {
+        tomas.get(&connection).await.count_of(".sum b") > 500
+    })
+    .await;
+    app.stop().await;
+    let start = Start::on(&stores).with("AIRTABLE_RATE", "off");
+    let app = start.provider_at("airtable", &sandbox.url()).go().await;
+    let mut tomas = tomas.at(&app.url);
+    let before = tomas.get(&connection).await.count_of(".sum b");
+    assert!(before < 12_537, "it was over before it could be stopped");
+    assert_finished(&tomas.imported(&connection).await, 12_537);
+    // As many as without a stop, and the pages that were on their way.
+    let calls = sandbox.calls_of(Provider::Airtable);
+    assert!(calls <= 1 + 3 + 7 + 125 + 30 + 12, "{calls} calls");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pace_of_its_own_is_never_too_fast_for_airtable() {
+    let contacts = |options: &mut Options| options.contacts = Some(1_500);
+    let (stores, unpaced) = (Stores::embedded(), Stores::embedded());
+    let (app, sandbox) = App::with_provider("airtable", &stores, contacts).await;
+    let (_, _, page) = imported(&app, "10k").await;
+    assert_finished(&page, 1_500 + 7 + 30);
+    let (app, generous) = unhurried(&unpaced, contacts).await;
+    imported(&app, "10k").await;
+    // Nothing was refused, so nothing was asked twice.
+    let calls = [&sandbox, &generous].map(|it| it.calls_of(Provider::Airtable));
+    assert_eq!(calls[0], calls[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn postgres_and_redis_hold_it_once_too() {
     let stores = Stores::scaled().await;
     let (app, _sandbox) = unhurried(&stores, |_| {}).await;
@@ -157,6 +193,10 @@ async fn importing_again_asks_for_what_has_changed_and_changes_nothing_else() {
     assert_finished(&page, SMALL);
     // Bases and tables are read whole; of the records none has changed.
     assert_eq!(page.texts(".figures dd")[..3], ["0", "0", "10"]);
+    mara.post("/integrations/airtable/load", &[("full", "1")])
+        .await;
+    let page = mara.imported(&connection).await;
+    assert_eq!(page.texts(".figures dd")[..3], ["0", "0", "130"]);
 
     for edit in [Edit::Change(3), Edit::Add(2)] {
         let turn = Turn::Records("records", edit);
@@ -221,11 +261,12 @@ async fn one_base_or_table_that_fails_stops_no_other_and_is_said_in_words() {
         page.text()
     );
     assert_eq!(page.count_of(".sum b"), FAULTS);
-    assert!(
-        page.text().contains("3 other lists are incomplete too"),
-        "{}",
-        page.text()
-    );
+    for said in [
+        "monthly API calls are used up",
+        "3 other lists are incomplete too",
+    ] {
+        assert!(page.text().contains(said), "{}", page.text());
+    }
     let calls = sandbox.calls_of(Provider::Airtable);
     assert!(calls <= 60, "{calls} calls");
 }

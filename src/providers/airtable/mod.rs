@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{
@@ -341,10 +342,34 @@ fn record_item(base: &str, table: &str, fields: &Fields, raw: Box<RawValue>) -> 
             kind: "table",
             id: table.to_owned(),
         }),
-        substance: None,
+        substance: substance(&raw),
         id,
         raw,
     })
+}
+
+/// What of a record tells whether it has changed, where that is not all of it: the addresses of
+/// attachments are good for two hours, and made anew for each answer.
+fn substance(record: &RawValue) -> Option<String> {
+    let attached = Some(record.get()).filter(|it| it.contains("\"att"))?;
+    let mut record: Value = serde_json::from_str(attached).ok()?;
+    forget_addresses(&mut record);
+    Some(record.to_string())
+}
+
+fn forget_addresses(value: &mut Value) {
+    match value {
+        Value::Array(parts) => parts.iter_mut().for_each(forget_addresses),
+        Value::Object(members) => {
+            let id = members.get("id").and_then(Value::as_str);
+            if id.is_some_and(|id| id.starts_with("att")) {
+                members.remove("url");
+                members.remove("thumbnails");
+            }
+            members.values_mut().for_each(forget_addresses);
+        }
+        _ => {}
+    }
 }
 
 /// A moment, or the beginning of a day where that is all that a field shows.
@@ -402,7 +427,7 @@ struct Records {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn raw(value: &Value) -> Box<RawValue> {
         serde_json::value::to_raw_value(value).unwrap()
@@ -496,6 +521,25 @@ mod tests {
         let raw = RawValue::from_string(text.to_owned()).unwrap();
         let item = record_item("appBase", "tblTable", &Fields::default(), raw).unwrap();
         assert_eq!(item.raw.get(), text);
+    }
+
+    #[test]
+    fn a_new_address_of_an_attachment_is_no_change() {
+        let with = |filename: &str, number: u32| {
+            let attached = json!({
+                "id": "att1", "filename": filename, "url": format!("https://x.test/{number}"),
+                "thumbnails": { "small": { "url": format!("https://x.test/s{number}") } },
+            });
+            let link = json!({ "label": "Open", "url": "https://x.test/kept" });
+            let fields = json!({ "fldFiles": [attached], "fldLink": link });
+            let item = record(json!({ "id": "recA1", "fields": fields }));
+            item.unwrap().substance.unwrap()
+        };
+        assert_eq!(with("plan.pdf", 1), with("plan.pdf", 2));
+        assert_ne!(with("plan.pdf", 1), with("final.pdf", 1));
+        assert!(with("plan.pdf", 1).contains("https://x.test/kept"));
+        let plain = record(json!({ "id": "recA1", "fields": { "fldName": "Ada" } }));
+        assert_eq!(plain.unwrap().substance, None);
     }
 
     #[test]
