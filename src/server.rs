@@ -208,6 +208,7 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
         client: client.clone(),
         providers: providers.clone(),
         paces: Arc::new(Paces::shared(Arc::clone(&stores.ephemeral))),
+        every: settings.import_every,
     });
     let sweeper = CancellationToken::new();
     tokio::spawn(sweep(Arc::clone(&stores.ephemeral), sweeper.clone()));

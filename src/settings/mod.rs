@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::client::{Budget, Credentials, Rate};
 use crate::ephemeral::RedisLocation;
+use crate::import::Every;
 use crate::providers::{self, Configured, Description, Pkce, Provider};
 use crate::store::Location;
 use crate::vault::KeyRing;
@@ -75,6 +76,8 @@ pub struct Settings {
     /// How often one address may press Connect; `None` for as often as it likes.
     pub connect_rate: Option<Budget>,
     pub proxies: TrustedProxies,
+    /// How often imports run by themselves; `None` as each provider has it.
+    pub import_every: Option<Every>,
     /// All that there are, and those with credentials.
     pub known: &'static [&'static dyn Provider],
     pub providers: Vec<ProviderSettings>,
@@ -208,6 +211,7 @@ impl Reader<'_> {
             .optional("CONNECT_RATE", parse::rate)
             .unwrap_or(Some(CONNECT_RATE));
         let proxies = self.optional("TRUSTED_PROXIES", parse::networks);
+        let import_every = self.optional("IMPORT_EVERY", Every::from_str);
         self.later();
         let open = public_url.as_ref().is_some_and(|url| !is_loopback(url));
         if open
@@ -235,6 +239,7 @@ impl Reader<'_> {
             allow,
             connect_rate,
             proxies: TrustedProxies(proxies.unwrap_or_default()),
+            import_every,
             known: self.known,
             providers,
             log,
@@ -350,15 +355,11 @@ impl Reader<'_> {
 
     /// Settings that are checked already and will be heeded by what is still to be built.
     fn later(&mut self) {
-        let set = [
-            (
-                "IMPORT_EVERY",
-                self.optional("IMPORT_EVERY", parse::interval).is_some(),
-            ),
-            ("API_RATE", self.optional("API_RATE", parse::rate).is_some()),
-        ];
-        for (name, _) in set.into_iter().filter(|(_, set)| *set) {
-            self.warn(name, "is understood but not heeded by this version yet");
+        if self.optional("API_RATE", parse::rate).is_some() {
+            self.warn(
+                "API_RATE",
+                "is understood but not heeded by this version yet",
+            );
         }
     }
 }

@@ -17,6 +17,7 @@ const ROWS: usize = 500;
 pub enum Cause {
     Connect,
     Hand,
+    Schedule,
 }
 
 impl Cause {
@@ -24,6 +25,7 @@ impl Cause {
         match self {
             Self::Connect => "connect",
             Self::Hand => "hand",
+            Self::Schedule => "schedule",
         }
     }
 }
@@ -484,11 +486,15 @@ impl Store {
              WHERE id = $1 AND finished_at IS NULL")
             .bind(run).bind(state.as_str()).bind(now).bind(error.map(|e| e.0)).bind(error.map(|e| e.1))
             .execute(db).await.map(Done::rows))?;
-        if ended == 1 && matches!(state, RunState::Done | RunState::Partial) {
+        if ended == 1 {
+            let got_somewhere = matches!(state, RunState::Done | RunState::Partial);
+            // The next one is planned by whoever looks next.
             within!(tx, db => sqlx::query(
-                "UPDATE connections SET last_import_at = $2
+                "UPDATE connections SET next_import_at = NULL,
+                    last_import_at = CASE WHEN $3 THEN $2 ELSE last_import_at END,
+                    failures = CASE WHEN $3 THEN 0 ELSE failures + 1 END
                  WHERE id = (SELECT connection_id FROM runs WHERE id = $1)")
-                .bind(run).bind(now).execute(db).await.map(Done::rows))?;
+                .bind(run).bind(now).bind(got_somewhere).execute(db).await.map(Done::rows))?;
         }
         tx.commit().await
     }

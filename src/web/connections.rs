@@ -16,6 +16,7 @@ use super::items;
 use super::page::{
     Chrome, Here, ItemRow, LifeView, Notice, ProviderView, StateView, When, grouped, length,
 };
+use crate::import::Every;
 use crate::item::ConnectionId;
 use crate::providers::{Configured, Description};
 use crate::store::{Connection, ConnectionState, ListQuery, SignIn, WayInState};
@@ -73,6 +74,9 @@ struct ConnectionView {
     /// Why it does not work, and what to do.
     reason: Option<String>,
     life: LifeView,
+    /// When it is imported from next, where that is planned.
+    next_import: Option<String>,
+    schedule: Vec<Choice>,
     way_in: WayInState,
     created: When,
     items: String,
@@ -159,6 +163,8 @@ fn connection_view(
         works: connection.state == ConnectionState::Connected,
         reason: (connection.state == ConnectionState::Reconnect)
             .then(|| ended(provider.name, connection.reason.as_deref())),
+        next_import: connection.next_import_at.map(|at| next_import(at, now)),
+        schedule: schedule(connection.every_ms),
         life: LifeView::new(&connection.life, provider.name, now),
         way_in,
         created: When::new(connection.created_at, now),
@@ -185,6 +191,48 @@ async fn instead_of(app: &App, sign_in: &SignIn, wanted: Option<&str>) -> Result
             wanted.account_name
         ),
     }))
+}
+
+/// One of the answers to how often.
+struct Choice {
+    value: String,
+    label: &'static str,
+    chosen: bool,
+}
+
+const CHOICES: [(&str, &str); 7] = [
+    ("", "As usual"),
+    ("15m", "Every 15 minutes"),
+    ("1h", "Every hour"),
+    ("6h", "Every 6 hours"),
+    ("12h", "Every 12 hours"),
+    ("1d", "Every day"),
+    ("off", "By hand only"),
+];
+
+fn schedule(every_ms: Option<i64>) -> Vec<Choice> {
+    let own = every_ms.map_or(String::new(), |ms| Every::from_ms(ms).to_string());
+    let choice = |(value, label): (&str, &'static str)| Choice {
+        chosen: own == value,
+        value: value.into(),
+        label,
+    };
+    let mut choices: Vec<Choice> = CHOICES.into_iter().map(choice).collect();
+    if choices.iter().all(|choice| !choice.chosen) {
+        choices.push(Choice {
+            value: own,
+            label: "As a program has set it",
+            chosen: true,
+        });
+    }
+    choices
+}
+
+fn next_import(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    match (at - now).to_std() {
+        Ok(wait) if wait > Duration::from_secs(60) => format!("Next import in {}.", length(wait)),
+        _ => "Next import any moment.".into(),
+    }
 }
 
 /// What is shown of a grant that the provider has ended.

@@ -45,6 +45,8 @@ pub enum WebError {
     NotAllowed,
     #[error("the parameter {0} {1}")]
     BadQuery(&'static str, String),
+    #[error("the field {0} {1}")]
+    BadForm(&'static str, String),
     #[error("the link is used, expired or not whole")]
     LinkUsed,
     #[error("this account cannot become their way in")]
@@ -141,7 +143,7 @@ impl WebError {
             Self::ProviderAway(..) => "provider_away",
             Self::Nobody(_) => "nobody",
             Self::NotAllowed => "not_on_the_list",
-            Self::BadQuery(..) => "bad_parameter",
+            Self::BadQuery(..) | Self::BadForm(..) => "bad_parameter",
             Self::LinkUsed => "link_used",
             Self::NotYours => "not_yours",
             Self::LastWayIn => "last_way_in",
@@ -155,7 +157,7 @@ impl WebError {
     /// The parameter at fault, where one is.
     fn parameter(&self) -> Option<&'static str> {
         match self {
-            Self::BadQuery(name, _) => Some(name),
+            Self::BadQuery(name, _) | Self::BadForm(name, _) => Some(name),
             _ => None,
         }
     }
@@ -236,6 +238,13 @@ impl WebError {
                 title: "This address cannot be read".into(),
                 what: format!("Its parameter “{name}” {problem}."),
                 kept: String::new(),
+                action: Action::home("Go to the start"),
+            },
+            Self::BadForm(name, problem) => Told {
+                status: StatusCode::UNPROCESSABLE_ENTITY,
+                title: "This form cannot be taken".into(),
+                what: format!("Its field “{name}” {problem}."),
+                kept: "Nothing was changed.".into(),
                 action: Action::home("Go to the start"),
             },
             Self::LinkUsed => Told {

@@ -23,6 +23,7 @@ mod origin;
 mod page;
 mod parameters;
 mod routes;
+mod schedule;
 mod session;
 mod sessions;
 pub mod sign_in_link;

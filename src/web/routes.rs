@@ -12,8 +12,8 @@ use actix_web::{Error, HttpResponse, Resource, Route};
 use super::errors::{self, WebError};
 use super::{
     App, api, assets, audit, authorize, connections, disconnect, guard, headers, health, home,
-    imports, items, limits, load, log, oauth_callback, origin, session, sessions, sign_in_link,
-    sign_out, urls, way_in,
+    imports, items, limits, load, log, oauth_callback, origin, schedule, session, sessions,
+    sign_in_link, sign_out, urls, way_in,
 };
 
 /// The largest form that any page sends.
@@ -76,6 +76,10 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                     .service(closed(
                         urls::CONNECTION,
                         read().to(connections::connection_show),
+                    ))
+                    .service(closed(
+                        urls::SCHEDULE,
+                        post().to(schedule::connection_schedule),
                     ))
                     .service(closed(
                         urls::DISCONNECT,

@@ -12,6 +12,7 @@ pub const LOAD: &str = "/integrations/{provider}/load";
 pub const PROVIDER_ITEMS: &str = "/integrations/{provider}/items";
 pub const ITEMS: &str = "/items";
 pub const CONNECTION: &str = "/connections/{connection}";
+pub const SCHEDULE: &str = "/connections/{connection}/schedule";
 pub const DISCONNECT: &str = "/connections/{connection}/disconnect";
 pub const IMPORT: &str = "/imports/{run}";
 pub const WAY_IN: &str = "/connections/{connection}/way-in";
@@ -90,6 +91,10 @@ pub fn connection(id: impl Borrow<ConnectionId>) -> String {
 /// The page of a connection that was approved where another was to be approved again.
 pub fn connection_instead_of(id: ConnectionId, wanted: ConnectionId) -> String {
     format!("{}?instead_of={wanted}", connection(id))
+}
+
+pub fn schedule(id: impl Borrow<ConnectionId>) -> String {
+    SCHEDULE.replace("{connection}", &id.borrow().to_string())
 }
 
 pub fn disconnect(id: impl Borrow<ConnectionId>) -> String {

@@ -18,6 +18,7 @@ mod limits;
 mod pages;
 mod refresh;
 mod rotation;
+mod schedule;
 mod secrets;
 mod sign_in;
 mod stand_in;

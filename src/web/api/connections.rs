@@ -74,7 +74,7 @@ impl ConnectionJson {
             items: connection.items,
             created_at: time(connection.created_at),
             last_import_at: connection.last_import_at.map(time),
-            next_import_at: None,
+            next_import_at: connection.next_import_at.map(time),
             lapses_at: connection.life.lapses_at.map(time),
         }
     }
