@@ -132,7 +132,8 @@ impl Course<'_> {
             if waiting.is_empty() && reading.len() < at_once {
                 let limit = HANDFUL + in_hand.len() as i64;
                 let left = self.parts.store.sources_left(self.run.id, limit).await?;
-                waiting.extend(left.into_iter().filter(|it| !in_hand.contains(&it.name)));
+                let left = left.into_iter().filter(|it| !in_hand.contains(&it.name));
+                waiting.extend(of_one_stream(left));
                 // Listings of one budget stand side by side in the store, and only hold each other up.
                 waiting.make_contiguous().shuffle(&mut rand::rng());
             }
@@ -438,6 +439,13 @@ fn new_source<'a>(stream: &'a str, key: &'a str, label: &'a str, about: &'a str)
         label,
         about,
     }
+}
+
+/// Those at the start that are of one stream: reading them may open others that come before the rest.
+fn of_one_stream(sources: impl Iterator<Item = OpenSource>) -> impl Iterator<Item = OpenSource> {
+    let mut sources = sources.peekable();
+    let first = sources.peek().map(|source| source.stream.clone());
+    sources.take_while(move |source| Some(&source.stream) == first.as_ref())
 }
 
 /// Empty pages in a row after which a listing is taken for endless.

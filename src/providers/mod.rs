@@ -2,6 +2,7 @@
 
 mod airtable;
 mod hubspot;
+mod notion;
 mod renewal;
 
 pub use renewal::Renewal;
@@ -21,7 +22,7 @@ use crate::client::{
 use crate::item::{Item, Parent};
 
 /// Every provider there is, in the order people see them.
-pub static ALL: &[&dyn Provider] = &[&hubspot::HubSpot, &airtable::Airtable];
+pub static ALL: &[&dyn Provider] = &[&hubspot::HubSpot, &notion::Notion, &airtable::Airtable];
 
 /// The names that accounts are allowed by in settings, of this version or another.
 pub const NAMES: &[&str] = &["hubspot", "notion", "airtable"];
@@ -238,6 +239,11 @@ impl Memory {
 
     pub fn get(&self, name: &str) -> Option<String> {
         self.known().get(name).cloned()
+    }
+
+    /// The same, for the last time.
+    pub fn take(&self, name: &str) -> Option<String> {
+        self.known().remove(name)
     }
 
     pub fn keep(&self, name: String, value: String) {

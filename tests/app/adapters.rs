@@ -308,6 +308,7 @@ async fn gets_over_faults_that_pass(ground: Ground) {
 macro_rules! keep {
     ($($rule:ident),+ $(,)?) => {
         keep! { @on hubspot "hubspot" $($rule)+ }
+        keep! { @on notion "notion" $($rule)+ }
         keep! { @on airtable "airtable" $($rule)+ }
         keep! { @on ledger "ledger" $($rule)+ }
     };
