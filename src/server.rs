@@ -189,7 +189,7 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
             .iter()
             .flat_map(|provider| [&provider.auth_url, &provider.api_url]),
     );
-    let providers = Providers::new(providers);
+    let providers = Providers::new(settings.known, providers);
     let grants = Grants::new(GrantsParts {
         store: Arc::clone(&stores.store),
         ephemeral: Arc::clone(&stores.ephemeral),
@@ -207,7 +207,8 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
         grants: Arc::clone(&grants),
         client: client.clone(),
         providers: providers.clone(),
-        paces: Arc::new(Paces::default()),
+        paces: Arc::new(Paces::shared(Arc::clone(&stores.ephemeral))),
+        every: settings.import_every,
     });
     let sweeper = CancellationToken::new();
     tokio::spawn(sweep(Arc::clone(&stores.ephemeral), sweeper.clone()));

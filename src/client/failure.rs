@@ -32,6 +32,8 @@ pub enum FailureKind {
     NotFound,
     /// Too many calls; trying again after a wait helps.
     Limited,
+    /// All calls of a longer while, such as a month, are used up; nobody waits for that to pass.
+    Spent,
     /// Trying again may help: a fault at the provider or on the way.
     Passing,
     /// The cursor is not good any more; the listing can be read from its beginning.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use crate::ephemeral::SharedEphemeral;
+
 /// So many calls in any window of this length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
@@ -42,6 +44,9 @@ pub enum Rate {
 /// One budget. A call holds one of the places from before it is sent until a window after its answer:
 /// whenever the provider counted it in between, no window ever holds more than allowed.
 pub struct Pace {
+    name: String,
+    /// Where other processes count against the same budget.
+    shared: Option<SharedEphemeral>,
     places: Option<Arc<Semaphore>>,
     state: Mutex<State>,
 }
@@ -53,8 +58,10 @@ struct State {
 }
 
 impl Pace {
-    fn new(budget: Option<Budget>) -> Self {
+    fn new(name: String, shared: Option<SharedEphemeral>, budget: Option<Budget>) -> Self {
         Self {
+            name,
+            shared,
             places: budget.map(|budget| Arc::new(Semaphore::new(budget.calls))),
             state: Mutex::new(State {
                 budget: budget.unwrap_or(Budget {
@@ -81,9 +88,26 @@ impl Pace {
         while let Some(until) = self.closed_until() {
             tokio::time::sleep_until(until).await;
         }
+        self.admitted().await;
         Place {
             permit,
             window: self.state().budget.window,
+        }
+    }
+
+    /// Waits until other processes leave room too. A store that is away keeps nobody: our own places
+    /// hold what this process does, and the provider refuses what is too much.
+    async fn admitted(&self) {
+        let Budget { calls, window } = self.state().budget;
+        let Some(shared) = self.shared.as_ref().filter(|_| self.places.is_some()) else {
+            return;
+        };
+        loop {
+            match shared.admit(&self.name, calls, window).await {
+                Ok(Duration::ZERO) => return,
+                Ok(wait) => tokio::time::sleep(wait).await,
+                Err(error) => return tracing::debug!(%error, "a shared budget was not asked"),
+            }
         }
     }
 
@@ -157,18 +181,28 @@ impl Drop for Place {
 
 /// The budgets of all accounts that this process talks to.
 #[derive(Default)]
-pub struct Paces(Mutex<HashMap<String, Arc<Pace>>>);
+pub struct Paces {
+    shared: Option<SharedEphemeral>,
+    all: Mutex<HashMap<String, Arc<Pace>>>,
+}
 
 impl Paces {
+    /// Budgets that are shared with other processes through this store.
+    pub fn shared(store: SharedEphemeral) -> Self {
+        Self {
+            shared: Some(store),
+            all: Mutex::default(),
+        }
+    }
+
     /// The budget of that name, the same one for everybody who asks.
     fn of(&self, name: String, budget: Option<Budget>) -> Arc<Pace> {
         let mut all = self
-            .0
+            .all
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let pace = all
-            .entry(name)
-            .or_insert_with(|| Arc::new(Pace::new(budget)));
+        let pace = || Pace::new(format!("budget:{name}"), self.shared.clone(), budget);
+        let pace = all.entry(name.clone()).or_insert_with(|| Arc::new(pace()));
         Arc::clone(pace)
     }
 }
@@ -217,10 +251,8 @@ mod tests {
     const WINDOW: Duration = Duration::from_secs(10);
 
     fn pace(calls: usize) -> Pace {
-        Pace::new(Some(Budget {
-            calls,
-            window: WINDOW,
-        }))
+        let window = WINDOW;
+        Pace::new(String::new(), None, Some(Budget { calls, window }))
     }
 
     /// When each of so many calls was sent.
@@ -261,7 +293,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn while_it_is_closed_nothing_is_sent_with_or_without_a_budget() {
-        for pace in [pace(5), Pace::new(None)] {
+        for pace in [pace(5), Pace::new(String::new(), None, None)] {
             pace.close_for(Duration::from_secs(30));
             pace.close_for(Duration::from_secs(3));
             assert!(sent(&pace, 1).await[0] >= Duration::from_secs(30));

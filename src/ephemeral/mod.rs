@@ -45,6 +45,13 @@ pub trait Ephemeral: Send + Sync {
     /// Removes an entry, whatever it holds.
     async fn forget(&self, key: &str) -> Result<()>;
 
+    /// Counts one call against a budget that every process shares. Zero where it may be made now, else
+    /// after how long it is worth asking again. Where nothing is shared, each process keeps to its own.
+    async fn admit(&self, budget: &str, calls: usize, window: Duration) -> Result<Duration> {
+        let _ = (budget, calls, window);
+        Ok(Duration::ZERO)
+    }
+
     /// Removes some entries that have expired and says how many; zero where the store does it itself.
     async fn sweep(&self) -> Result<u64>;
 

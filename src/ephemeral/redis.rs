@@ -9,6 +9,7 @@ use deadpool_redis::{Config, Pool, PoolConfig, Runtime, Timeouts};
 
 use super::{Away, Ephemeral, Result};
 use crate::store::DEADLINE;
+use crate::vault::random;
 
 /// Connections of one process; sessions share them.
 const CONNECTIONS: usize = 16;
@@ -103,6 +104,17 @@ fn script(script: &str, key: &str, value: &[u8]) -> Cmd {
 const RENEW: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) else return 0 end";
 const RELEASE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) else return 0 end";
 
+/// The calls of the last window, by Redis's own clock, in microseconds; answers how long to wait.
+const ADMIT: &str = "local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
+if redis.call('ZCARD', KEYS[1]) < tonumber(ARGV[3]) then
+  redis.call('ZADD', KEYS[1], now, ARGV[1])
+  redis.call('PEXPIRE', KEYS[1], math.ceil(ARGV[2] / 1000))
+  return 0
+end
+return redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] + ARGV[2] - now";
+
 #[async_trait]
 impl Ephemeral for RedisEphemeral {
     async fn put(&self, key: &str, value: &[u8], life: Duration) -> Result<()> {
@@ -137,6 +149,14 @@ impl Ephemeral for RedisEphemeral {
 
     async fn forget(&self, key: &str) -> Result<()> {
         self.ask(&on_entry("DEL", key)).await
+    }
+
+    async fn admit(&self, budget: &str, calls: usize, window: Duration) -> Result<Duration> {
+        let call = random::<12>();
+        let micros = u64::try_from(window.as_micros()).unwrap_or(u64::MAX / 4);
+        let mut admit = script(ADMIT, budget, call.as_slice());
+        let wait: u64 = self.ask(admit.arg(micros).arg(calls)).await?;
+        Ok(Duration::from_micros(wait))
     }
 
     async fn sweep(&self) -> Result<u64> {

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::EngineParts;
-use super::run;
+use super::{run, schedule};
 use crate::item::RunId;
 use crate::store::UnfinishedRun;
 use crate::vault;
@@ -68,6 +68,7 @@ impl Engine {
 
     async fn look_for_runs(self: Arc<Self>) {
         loop {
+            self.queue_due().await;
             match self.parts.store.unfinished_runs().await {
                 Ok(runs) => runs.into_iter().for_each(|run| self.take_up(run)),
                 Err(error) => tracing::warn!(%error, "unfinished imports cannot be read"),
@@ -77,6 +78,18 @@ impl Engine {
                 () = self.news.notified() => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
+        }
+    }
+
+    async fn queue_due(&self) {
+        let EngineParts {
+            store,
+            providers,
+            every,
+            ..
+        } = &self.parts;
+        if let Err(error) = schedule::queue_due(store, providers, *every).await {
+            tracing::warn!(%error, "imports that are due cannot be queued");
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod engine;
 mod run;
+mod schedule;
 mod words;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::providers::Providers;
 use crate::store::Store;
 
 pub use engine::Engine;
+pub use schedule::Every;
 
 /// What imports work with.
 pub struct EngineParts {
@@ -23,4 +25,7 @@ pub struct EngineParts {
     pub client: Client,
     pub providers: Providers,
     pub paces: Arc<Paces>,
+    /// How often connections are imported from that say nothing themselves; `None` as their provider
+    /// has it.
+    pub every: Option<Every>,
 }

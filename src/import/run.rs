@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use rand::seq::SliceRandom;
 use tokio_util::sync::CancellationToken;
 
 use super::EngineParts;
@@ -133,6 +134,8 @@ impl Course<'_> {
                 let left = self.parts.store.sources_left(self.run.id, limit).await?;
                 let left = left.into_iter().filter(|it| !in_hand.contains(&it.name));
                 waiting.extend(of_one_stream(left));
+                // Listings of one budget stand side by side in the store, and only hold each other up.
+                waiting.make_contiguous().shuffle(&mut rand::rng());
             }
             while reading.len() < at_once
                 && let Some(source) = waiting.pop_front()

@@ -84,10 +84,11 @@ pub fn of_several(first: Covered, partial: i64) -> Why {
 }
 
 /// The codes that a single list can end with.
-const CODES: [&str; 9] = [
+const CODES: [&str; 10] = [
     "approval_ended",
     "not_allowed",
     "limited",
+    "spent",
     "unreachable",
     "endless",
     "not_found",
@@ -120,6 +121,17 @@ pub fn of_failure(
                 "{name} takes no more requests for {it} for now: “{said}”. {KEPT} Import again later."
             ),
         ),
+        FailureKind::Spent => {
+            let calls = provider.description().allowance;
+            let calls = calls.unwrap_or("the calls that the account may make");
+            why(
+                "spent",
+                format!(
+                    "{name} answers nothing more about {it}, for {calls} are used up. {KEPT} Import \
+                     again when {name} counts anew, or choose a larger plan there."
+                ),
+            )
+        }
         FailureKind::Passing => why(
             "unreachable",
             format!("{name} could not be read: {said}. {KEPT} Import again later."),

@@ -20,6 +20,8 @@ pub enum Revocation {
     Shared,
     /// Asked for, and not confirmed.
     Unconfirmed,
+    /// Not asked for: the provider lets nobody end it but the person.
+    Unasked,
 }
 
 /// What a disconnection did.
@@ -69,6 +71,13 @@ impl Exit<'_> {
             .await?
         {
             return Ok(Revocation::Shared);
+        }
+        if self
+            .providers
+            .describe(&left.provider)
+            .is_some_and(|it| it.revoke_path.is_none())
+        {
+            return Ok(Revocation::Unasked);
         }
         let (Some(tokens), Some(provider)) = (tokens, self.providers.find(&left.provider)) else {
             return Ok(Revocation::Unconfirmed);

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{
-    Description, Identity, Kind, Page, Person, Pkce, Provider, Read, Scope, Stream,
+    Description, Identity, Kind, Page, Person, Pkce, Provider, Read, Scope, Stream, TokensFrom,
     is_invalid_grant,
 };
 use crate::client::{
@@ -29,6 +29,7 @@ static DESCRIPTION: Description = Description {
     api_url: "https://api.hubapi.com",
     authorize_path: "/oauth/authorize",
     token_path: "/oauth/{version}/token",
+    tokens_from: TokensFrom::ApiUrl,
     revoke_path: Some("/oauth/{version}/token/revoke"),
     introspect_path: Some("/oauth/{version}/token/introspect"),
     authorize_with: &[],
@@ -76,6 +77,8 @@ static DESCRIPTION: Description = Description {
     ends_grant,
     // Revoking one token of an account ends all that it was granted.
     revokes_one_grant: false,
+    allowance: None,
+    every: Duration::from_secs(15 * 60),
     approvals_url: None,
 };
 

@@ -1,5 +1,6 @@
 //! The providers: one file each, listed once in [`ALL`].
 
+mod airtable;
 mod hubspot;
 mod notion;
 mod renewal;
@@ -21,14 +22,7 @@ use crate::client::{
 use crate::item::{Item, Parent};
 
 /// Every provider there is, in the order people see them.
-pub const ALL: &[&dyn Provider] = &[&hubspot::HubSpot, &notion::Notion];
-
-/// What a provider is, whether or not this installation has credentials for it: what was imported
-/// from it once is still shown.
-pub fn describe(slug: &str) -> Option<&'static Description> {
-    let all = ALL.iter().map(|provider| provider.description());
-    all.into_iter().find(|it| it.slug == slug)
-}
+pub static ALL: &[&dyn Provider] = &[&hubspot::HubSpot, &notion::Notion, &airtable::Airtable];
 
 /// The names that accounts are allowed by in settings, of this version or another.
 pub const NAMES: &[&str] = &["hubspot", "notion", "airtable"];
@@ -43,6 +37,8 @@ pub struct Description {
     /// Paths below those addresses; `{version}` stands for the API version.
     pub authorize_path: &'static str,
     pub token_path: &'static str,
+    /// Which of the two addresses tokens come from: the one where people approve, or the API's.
+    pub tokens_from: TokensFrom,
     pub revoke_path: Option<&'static str>,
     pub introspect_path: Option<&'static str>,
     /// What is asked at authorize beside the standard's parameters.
@@ -68,8 +64,20 @@ pub struct Description {
     pub ends_grant: fn(&Answer) -> bool,
     /// Whether revoking one token leaves the account's other grants alone.
     pub revokes_one_grant: bool,
+    /// What a plan there allows for a longer while, in words that "are used up" can follow; `None`
+    /// where calls cost nothing.
+    pub allowance: Option<&'static str>,
+    /// How often it is imported from, where nobody says otherwise.
+    pub every: Duration,
     /// Where a person ends an approval at the provider, where we cannot do it for them.
     pub approvals_url: Option<&'static str>,
+}
+
+/// Where a provider's token endpoints are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokensFrom {
+    AuthUrl,
+    ApiUrl,
 }
 
 /// Whether a challenge of RFC 7636 goes with an approval.
@@ -299,7 +307,14 @@ impl Configured {
 
     /// The host that issues tokens: part of every identity that comes from there.
     pub fn token_host(&self) -> &str {
-        self.api_url.host_str().unwrap_or_default()
+        self.token_url().host_str().unwrap_or_default()
+    }
+
+    fn token_url(&self) -> &Url {
+        match self.description().tokens_from {
+            TokensFrom::AuthUrl => &self.auth_url,
+            TokensFrom::ApiUrl => &self.api_url,
+        }
     }
 
     pub fn endpoints(&self) -> Endpoints {
@@ -318,9 +333,9 @@ impl Configured {
         Endpoints {
             authorize: path(&self.auth_url, it.authorize_path),
             authorize_with,
-            token: path(&self.api_url, it.token_path),
-            revoke: it.revoke_path.map(|p| path(&self.api_url, p)),
-            introspect: it.introspect_path.map(|p| path(&self.api_url, p)),
+            token: path(self.token_url(), it.token_path),
+            revoke: it.revoke_path.map(|p| path(self.token_url(), p)),
+            introspect: it.introspect_path.map(|p| path(self.token_url(), p)),
             client_auth: it.client_auth,
             encoding: it.encoding,
         }
@@ -367,17 +382,35 @@ impl Configured {
     }
 }
 
-/// The providers of this installation.
-#[derive(Clone, Default)]
-pub struct Providers(Arc<[Configured]>);
+/// The providers there are, and those of this installation.
+#[derive(Clone)]
+pub struct Providers {
+    known: &'static [&'static dyn Provider],
+    configured: Arc<[Configured]>,
+}
 
 impl Providers {
-    pub fn new(configured: Vec<Configured>) -> Self {
-        Self(configured.into())
+    pub fn new(known: &'static [&'static dyn Provider], configured: Vec<Configured>) -> Self {
+        Self {
+            known,
+            configured: configured.into(),
+        }
     }
 
+    /// Those with credentials.
     pub fn iter(&self) -> impl Iterator<Item = &Configured> {
-        self.0.iter()
+        self.configured.iter()
+    }
+
+    /// All there are, in the order people see them.
+    pub fn descriptions(&self) -> impl Iterator<Item = &'static Description> {
+        self.known.iter().map(|provider| provider.description())
+    }
+
+    /// What a provider is, whether or not this installation has credentials for it: what was imported
+    /// from it once is still shown.
+    pub fn describe(&self, slug: &str) -> Option<&'static Description> {
+        self.descriptions().find(|it| it.slug == slug)
     }
 
     pub fn find(&self, slug: &str) -> Option<&Configured> {

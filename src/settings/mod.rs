@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::client::{Budget, Credentials, Rate};
 use crate::ephemeral::RedisLocation;
+use crate::import::Every;
 use crate::providers::{self, Configured, Description, Pkce, Provider};
 use crate::store::Location;
 use crate::vault::KeyRing;
@@ -75,6 +76,10 @@ pub struct Settings {
     /// How often one address may press Connect; `None` for as often as it likes.
     pub connect_rate: Option<Budget>,
     pub proxies: TrustedProxies,
+    /// How often imports run by themselves; `None` as each provider has it.
+    pub import_every: Option<Every>,
+    /// All that there are, and those with credentials.
+    pub known: &'static [&'static dyn Provider],
     pub providers: Vec<ProviderSettings>,
     pub log: String,
     pub log_format: LogFormat,
@@ -132,7 +137,16 @@ impl ProviderSettings {
 impl Settings {
     /// Reads everything, or says everything that is wrong.
     pub fn read(variables: &Variables) -> Result<Self, Vec<Problem>> {
+        Self::read_for(variables, providers::ALL)
+    }
+
+    /// The same for other providers than those that come with the program.
+    pub fn read_for(
+        variables: &Variables,
+        known: &'static [&'static dyn Provider],
+    ) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader {
+            known,
             variables,
             problems: Vec::new(),
             warnings: Vec::new(),
@@ -148,6 +162,7 @@ impl Settings {
 
 /// Reads one variable after the other and collects what is wrong with them.
 struct Reader<'a> {
+    known: &'static [&'static dyn Provider],
     variables: &'a Variables,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
@@ -181,7 +196,8 @@ impl Reader<'_> {
         let allow = self
             .optional("SIGN_IN_ALLOW", Allow::from_str)
             .unwrap_or_default();
-        let providers = providers::ALL
+        let providers = self
+            .known
             .iter()
             .filter_map(|&provider| self.provider(provider))
             .collect();
@@ -195,6 +211,7 @@ impl Reader<'_> {
             .optional("CONNECT_RATE", parse::rate)
             .unwrap_or(Some(CONNECT_RATE));
         let proxies = self.optional("TRUSTED_PROXIES", parse::networks);
+        let import_every = self.optional("IMPORT_EVERY", Every::from_str);
         self.later();
         let open = public_url.as_ref().is_some_and(|url| !is_loopback(url));
         if open
@@ -222,6 +239,8 @@ impl Reader<'_> {
             allow,
             connect_rate,
             proxies: TrustedProxies(proxies.unwrap_or_default()),
+            import_every,
+            known: self.known,
             providers,
             log,
             log_format,
@@ -336,15 +355,11 @@ impl Reader<'_> {
 
     /// Settings that are checked already and will be heeded by what is still to be built.
     fn later(&mut self) {
-        let set = [
-            (
-                "IMPORT_EVERY",
-                self.optional("IMPORT_EVERY", parse::interval).is_some(),
-            ),
-            ("API_RATE", self.optional("API_RATE", parse::rate).is_some()),
-        ];
-        for (name, _) in set.into_iter().filter(|(_, set)| *set) {
-            self.warn(name, "is understood but not heeded by this version yet");
+        if self.optional("API_RATE", parse::rate).is_some() {
+            self.warn(
+                "API_RATE",
+                "is understood but not heeded by this version yet",
+            );
         }
     }
 }

@@ -74,28 +74,6 @@ pub(super) fn budget(text: &str) -> Result<Option<Budget>, String> {
     }))
 }
 
-pub(super) fn interval(text: &str) -> Result<Option<Duration>, String> {
-    let wrong = || "must be a number with s, m, h or d, at least 10s, or off".to_owned();
-    if text == "off" {
-        return Ok(None);
-    }
-    let (number, unit) = text.split_at_checked(text.len() - 1).ok_or_else(wrong)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let whole = number
-        .checked_mul(seconds)
-        .filter(|whole| (10..=3_153_600_000).contains(whole));
-    whole
-        .map(|whole| Some(Duration::from_secs(whole)))
-        .ok_or_else(wrong)
-}
-
 pub(super) fn rate(text: &str) -> Result<Option<Budget>, String> {
     let wrong = || "must be a number a second, minute or hour, such as 60/m, or off".to_owned();
     if text == "off" {

@@ -6,6 +6,7 @@ use sqlx::QueryBuilder;
 use super::audit::{Deed, Note};
 use super::db::{Done, Tx, on, within};
 use super::grants::GrantLife;
+use super::schedule::planned;
 use super::{Result, Store, now, time};
 use crate::item::{ConnectionId, UserId, WorkspaceId};
 
@@ -43,6 +44,9 @@ pub struct Connection {
     pub last_import_at: Option<DateTime<Utc>>,
     pub items: i64,
     pub life: GrantLife,
+    /// How often it is imported from: `None` as the installation has it, zero by hand only.
+    pub every_ms: Option<i64>,
+    pub next_import_at: Option<DateTime<Utc>>,
 }
 
 /// Who approved: the user here, and the person as the provider names them.
@@ -104,6 +108,8 @@ struct Row {
     renews: bool,
     renewed_at: Option<i64>,
     lapses_at: Option<i64>,
+    every_ms: Option<i64>,
+    next_import_at: Option<i64>,
 }
 
 impl From<Row> for Connection {
@@ -130,6 +136,8 @@ impl From<Row> for Connection {
                 renewed_at: row.renewed_at.map(time),
                 lapses_at: row.lapses_at.map(time),
             },
+            every_ms: row.every_ms,
+            next_import_at: planned(row.next_import_at),
         }
     }
 }
@@ -137,7 +145,8 @@ impl From<Row> for Connection {
 const COLUMNS: &str = "SELECT c.id, c.workspace_id, c.provider, c.account_id, c.account_name, c.person, c.notes,
     c.scopes, c.state, c.reason, c.created_at, c.last_import_at,
     CAST(COALESCE((SELECT SUM(n) FROM item_counts k WHERE k.connection_id = c.id), 0) AS BIGINT) AS items,
-    COALESCE(g.renews, FALSE) AS renews, g.updated_at AS renewed_at, g.lapses_at
+    COALESCE(g.renews, FALSE) AS renews, g.updated_at AS renewed_at, g.lapses_at,
+    c.every_ms, c.next_import_at
     FROM connections c LEFT JOIN grants g ON g.connection_id = c.id WHERE c.disconnected_at IS NULL AND ";
 
 impl Tx {

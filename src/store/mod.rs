@@ -9,6 +9,7 @@ mod items;
 mod migrations;
 mod people;
 mod runs;
+mod schedule;
 mod secrets;
 
 use chrono::{DateTime, Utc};
@@ -27,6 +28,7 @@ pub use runs::{
     Cause, Cost, Coverage, Covered, Ended, NewSource, OpenSource, Progress, Run, RunState,
     StreamProgress, UnfinishedRun,
 };
+pub use schedule::Due;
 
 pub type Result<T> = std::result::Result<T, Error>;
 

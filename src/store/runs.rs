@@ -17,6 +17,7 @@ const ROWS: usize = 500;
 pub enum Cause {
     Connect,
     Hand,
+    Schedule,
 }
 
 impl Cause {
@@ -24,6 +25,7 @@ impl Cause {
         match self {
             Self::Connect => "connect",
             Self::Hand => "hand",
+            Self::Schedule => "schedule",
         }
     }
 }
@@ -94,8 +96,9 @@ pub struct StreamProgress {
     /// Its listings, and how many of them have been read as far as they could.
     pub sources: i64,
     pub done: i64,
-    /// Listings of which something is missing.
+    /// Listings of which something is missing, and those whose end proves nothing.
     pub partial: i64,
+    pub unknown: i64,
     pub fetched: i64,
     /// How many items there are in all, where the provider says so of every listing.
     pub total: Option<i64>,
@@ -195,6 +198,7 @@ pub struct Covered {
     pub stream: String,
     pub label: String,
     pub fetched: i64,
+    pub total: Option<i64>,
     pub coverage: Option<Coverage>,
     pub code: Option<String>,
     pub reason: Option<String>,
@@ -205,6 +209,7 @@ struct CoveredRow {
     stream: String,
     label: String,
     fetched: i64,
+    total: Option<i64>,
     coverage: Option<String>,
     code: Option<String>,
     reason: Option<String>,
@@ -451,7 +456,7 @@ impl Store {
     /// few listings what is whole.
     pub async fn coverage(&self, run: RunId, limit: i64) -> Result<Vec<Covered>> {
         let rows: Vec<CoveredRow> = on!(self.pools.read, db => sqlx::query_as(
-            "SELECT stream, label, fetched, coverage, code, reason FROM run_streams WHERE run_id = $1
+            "SELECT stream, label, fetched, total, coverage, code, reason FROM run_streams WHERE run_id = $1
              ORDER BY CASE coverage WHEN 'partial' THEN 0 WHEN 'unknown' THEN 1 ELSE 2 END, stream, label, name
              LIMIT $2")
             .bind(run).bind(limit).fetch_all(db).await)?;
@@ -459,6 +464,7 @@ impl Store {
             stream: row.stream,
             label: row.label,
             fetched: row.fetched,
+            total: row.total,
             coverage: row.coverage.as_deref().map(Coverage::parse),
             code: row.code,
             reason: row.reason,
@@ -480,11 +486,15 @@ impl Store {
              WHERE id = $1 AND finished_at IS NULL")
             .bind(run).bind(state.as_str()).bind(now).bind(error.map(|e| e.0)).bind(error.map(|e| e.1))
             .execute(db).await.map(Done::rows))?;
-        if ended == 1 && matches!(state, RunState::Done | RunState::Partial) {
+        if ended == 1 {
+            let got_somewhere = matches!(state, RunState::Done | RunState::Partial);
+            // The next one is planned by whoever looks next.
             within!(tx, db => sqlx::query(
-                "UPDATE connections SET last_import_at = $2
+                "UPDATE connections SET next_import_at = NULL,
+                    last_import_at = CASE WHEN $3 THEN $2 ELSE last_import_at END,
+                    failures = CASE WHEN $3 THEN 0 ELSE failures + 1 END
                  WHERE id = (SELECT connection_id FROM runs WHERE id = $1)")
-                .bind(run).bind(now).execute(db).await.map(Done::rows))?;
+                .bind(run).bind(now).bind(got_somewhere).execute(db).await.map(Done::rows))?;
         }
         tx.commit().await
     }
@@ -496,6 +506,15 @@ impl Store {
                 .push(" ORDER BY r.id DESC LIMIT 1").build_query_as().fetch_all(db).await
         })?;
         Ok(self.with_streams(rows).await?.pop())
+    }
+
+    /// What the last import of everything has cost in calls.
+    pub async fn calls_of_full_run(&self, connection: ConnectionId) -> Result<Option<i64>> {
+        on!(self.pools.read, db => sqlx::query_scalar(
+            r#"SELECT CAST(SUM(calls) AS BIGINT) FROM run_streams WHERE run_id =
+                (SELECT MAX(id) FROM runs
+                 WHERE connection_id = $1 AND "full" AND state IN ('done', 'partial'))"#)
+            .bind(connection).fetch_one(db).await)
     }
 
     /// The newest run of each connection of a workspace.
@@ -522,6 +541,31 @@ impl Store {
         Ok(self.with_streams(rows).await?.pop())
     }
 
+    /// The runs of a workspace, newest first, of one connection where one is named, before this one.
+    pub async fn runs(
+        &self,
+        workspace: WorkspaceId,
+        connection: Option<ConnectionId>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<Run>> {
+        let rows: Vec<Row> = on!(self.pools.read, db => {
+            let mut sql = QueryBuilder::new(COLUMNS);
+            sql.push(
+                "FROM runs r JOIN connections c ON c.id = r.connection_id
+                 WHERE c.disconnected_at IS NULL AND c.workspace_id = ").push_bind(workspace);
+            if let Some(connection) = connection {
+                sql.push(" AND r.connection_id = ").push_bind(connection);
+            }
+            if let Some(before) = before {
+                sql.push(" AND r.id < ").push_bind(before);
+            }
+            sql.push(" ORDER BY r.id DESC LIMIT ").push_bind(limit as i64);
+            sql.build_query_as().fetch_all(db).await
+        })?;
+        self.with_streams(rows).await
+    }
+
     async fn with_streams(&self, rows: Vec<Row>) -> Result<Vec<Run>> {
         let ids: Vec<RunId> = rows.iter().map(|row| row.id).collect();
         let mut streams: HashMap<RunId, Vec<StreamProgress>> = HashMap::new();
@@ -544,6 +588,7 @@ impl Store {
                 "SELECT run_id, stream AS name, COUNT(*) AS sources,
                     COUNT(CASE WHEN done THEN 1 END) AS done,
                     COUNT(CASE WHEN coverage = 'partial' THEN 1 END) AS partial,
+                    COUNT(CASE WHEN coverage = 'unknown' THEN 1 END) AS unknown,
                     CAST(SUM(fetched) AS BIGINT) AS fetched,
                     CASE WHEN COUNT(total) = COUNT(*) THEN CAST(SUM(total) AS BIGINT) END AS total,
                     CAST(SUM(added) AS BIGINT) AS added, CAST(SUM(changed) AS BIGINT) AS changed,

@@ -9,7 +9,6 @@ use super::errors::{Result, WebError};
 use super::guard::SignedIn;
 use super::page::{Chrome, Here, When};
 use super::{App, fragment, urls};
-use crate::providers;
 use crate::store::{Deed, Noted};
 
 /// Entries on one page.
@@ -55,7 +54,10 @@ pub async fn audit_list(
     let page = AuditPage {
         chrome: Chrome::new("Audit trail", Here::Nowhere, Some(&sign_in)),
         older: last.map(|last| urls::audit_before(last.id)),
-        entries: noted.into_iter().map(|noted| entry(noted, now)).collect(),
+        entries: noted
+            .into_iter()
+            .map(|noted| entry(&app, noted, now))
+            .collect(),
     };
     let html = match fragment::is_wanted(&req) {
         true => page.as_rows().render()?,
@@ -64,8 +66,8 @@ pub async fn audit_list(
     Ok(fragment::html(html))
 }
 
-fn entry(noted: Noted, now: DateTime<Utc>) -> Entry {
-    let provider = noted.provider.as_deref().map(name);
+fn entry(app: &App, noted: Noted, now: DateTime<Utc>) -> Entry {
+    let provider = noted.provider.as_deref().map(|slug| name(app, slug));
     let whose = noted.subject.unwrap_or_default();
     let which = format!("{} {whose}", provider.unwrap_or_default());
     let what = match noted.deed {
@@ -91,6 +93,6 @@ fn entry(noted: Noted, now: DateTime<Utc>) -> Entry {
     }
 }
 
-fn name(slug: &str) -> &str {
-    providers::describe(slug).map_or(slug, |it| it.name)
+fn name<'a>(app: &App, slug: &'a str) -> &'a str {
+    app.providers.describe(slug).map_or(slug, |it| it.name)
 }

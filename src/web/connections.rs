@@ -1,5 +1,7 @@
 //! `GET /connections/{id}`: one connection, and its import while it runs.
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use chrono::{DateTime, Utc};
@@ -9,13 +11,15 @@ use super::App;
 use super::errors::{Result, WebError};
 use super::fragment;
 use super::guard::SignedIn;
+use super::imports::RunView;
+use super::items;
 use super::page::{
-    Chrome, Here, ItemRow, LifeView, Notice, ProviderView, StateView, When, capital, grouped,
-    length,
+    Chrome, Here, ItemRow, LifeView, Notice, ProviderView, StateView, When, grouped, length,
 };
+use crate::import::Every;
 use crate::item::ConnectionId;
-use crate::providers::{self, Description};
-use crate::store::{Connection, ConnectionState, ListQuery, Run, RunState, SignIn, WayInState};
+use crate::providers::{Configured, Description};
+use crate::store::{Connection, ConnectionState, ListQuery, SignIn, WayInState};
 
 /// Items shown on the connection's own page.
 const NEWEST: usize = 12;
@@ -27,9 +31,37 @@ struct ConnectionPage {
     provider: ProviderView,
     /// Whether the provider has credentials here, so that something can be imported.
     on: bool,
+    /// Whether the provider lets us end the approval there.
+    revokes: bool,
     connection: ConnectionView,
     run: Option<RunView>,
+    /// What imports take of a month's calls, where those are limited.
+    cost: Option<String>,
     newest: Vec<ItemRow>,
+    scopes: Vec<ScopeView>,
+}
+
+/// A right that is asked for.
+struct ScopeView {
+    name: String,
+    /// `None` where the provider does not say what it granted.
+    granted: Option<bool>,
+    needed_for: &'static str,
+}
+
+impl ScopeView {
+    fn all(provider: &Configured, granted: &[String]) -> Vec<Self> {
+        let known = provider.description().scopes;
+        let view = |name: &String| Self {
+            name: name.clone(),
+            granted: (!granted.is_empty()).then(|| granted.contains(name)),
+            needed_for: known
+                .iter()
+                .find(|scope| scope.name == name)
+                .map_or("", |scope| scope.needed_for),
+        };
+        provider.scopes.iter().map(view).collect()
+    }
 }
 
 struct ConnectionView {
@@ -42,32 +74,13 @@ struct ConnectionView {
     /// Why it does not work, and what to do.
     reason: Option<String>,
     life: LifeView,
+    /// When it is imported from next, where that is planned.
+    next_import: Option<String>,
+    schedule: Vec<Choice>,
     way_in: WayInState,
-    scopes: Vec<String>,
     created: When,
     items: String,
     item_word: &'static str,
-}
-
-struct RunView {
-    state: StateView,
-    headline: String,
-    live: bool,
-    streams: Vec<StreamView>,
-    added: String,
-    changed: String,
-    unchanged: String,
-    calls: String,
-    started: Option<When>,
-    finished: Option<When>,
-    duration: Option<String>,
-    problem: Option<String>,
-}
-
-struct StreamView {
-    name: String,
-    fetched: String,
-    done: bool,
 }
 
 /// What a redirect tells the page.
@@ -90,7 +103,8 @@ pub async fn connection_show(
     let run = app.store.latest_run(id).await?;
     let connection = app.store.connection(sign_in.workspace_id, id).await?;
     let connection = connection.ok_or(WebError::NotFound)?;
-    let provider = providers::describe(&connection.provider).ok_or(WebError::NotFound)?;
+    let provider = app.providers.describe(&connection.provider);
+    let provider = provider.ok_or(WebError::NotFound)?;
     let now = Utc::now();
     let newest = ListQuery {
         connections: &[id],
@@ -98,7 +112,14 @@ pub async fn connection_show(
         limit: NEWEST,
     };
     let newest = app.store.list(&newest).await?;
-    let run = run.map(|run| run_view(&run, provider, now));
+    let run = run.map(|run| RunView::new(&run, provider, now));
+    let cost = match provider.allowance {
+        Some(allowance) => {
+            let calls = app.store.calls_of_full_run(id).await?;
+            calls.map(|calls| cost(calls, provider.every, allowance))
+        }
+        None => None,
+    };
     let live = run.as_ref().is_some_and(|run| run.live);
     let way_in = app.store.way_in_of(id, sign_in.user_id).await?;
     let notice = instead_of(&app, &sign_in, query.instead_of.as_deref()).await?;
@@ -108,13 +129,16 @@ pub async fn connection_show(
             .reloading(live),
         provider: provider.into(),
         on: app.providers.find(provider.slug).is_some(),
-        newest: newest
-            .rows
-            .into_iter()
-            .map(|row| ItemRow::new(row, provider, &connection.account_name, now))
-            .collect(),
+        revokes: provider.revoke_path.is_some(),
+        newest: items::rows(&app, newest.rows, &[&connection]).await?,
+        scopes: app
+            .providers
+            .find(provider.slug)
+            .map(|provider| ScopeView::all(provider, &connection.scopes))
+            .unwrap_or_default(),
         connection: connection_view(connection, provider, way_in, now),
         run,
+        cost,
     };
     let html = if fragment::is_wanted(&req) {
         page.as_progress().render()?
@@ -139,9 +163,10 @@ fn connection_view(
         works: connection.state == ConnectionState::Connected,
         reason: (connection.state == ConnectionState::Reconnect)
             .then(|| ended(provider.name, connection.reason.as_deref())),
+        next_import: connection.next_import_at.map(|at| next_import(at, now)),
+        schedule: schedule(connection.every_ms),
         life: LifeView::new(&connection.life, provider.name, now),
         way_in,
-        scopes: connection.scopes,
         created: When::new(connection.created_at, now),
         items: grouped(connection.items),
         item_word: if connection.items == 1 {
@@ -168,6 +193,48 @@ async fn instead_of(app: &App, sign_in: &SignIn, wanted: Option<&str>) -> Result
     }))
 }
 
+/// One of the answers to how often.
+struct Choice {
+    value: String,
+    label: &'static str,
+    chosen: bool,
+}
+
+const CHOICES: [(&str, &str); 7] = [
+    ("", "As usual"),
+    ("15m", "Every 15 minutes"),
+    ("1h", "Every hour"),
+    ("6h", "Every 6 hours"),
+    ("12h", "Every 12 hours"),
+    ("1d", "Every day"),
+    ("off", "By hand only"),
+];
+
+fn schedule(every_ms: Option<i64>) -> Vec<Choice> {
+    let own = every_ms.map_or(String::new(), |ms| Every::from_ms(ms).to_string());
+    let choice = |(value, label): (&str, &'static str)| Choice {
+        chosen: own == value,
+        value: value.into(),
+        label,
+    };
+    let mut choices: Vec<Choice> = CHOICES.into_iter().map(choice).collect();
+    if choices.iter().all(|choice| !choice.chosen) {
+        choices.push(Choice {
+            value: own,
+            label: "As a program has set it",
+            chosen: true,
+        });
+    }
+    choices
+}
+
+fn next_import(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    match (at - now).to_std() {
+        Ok(wait) if wait > Duration::from_secs(60) => format!("Next import in {}.", length(wait)),
+        _ => "Next import any moment.".into(),
+    }
+}
+
 /// What is shown of a grant that the provider has ended.
 fn ended(name: &str, said: Option<&str>) -> String {
     let said = said
@@ -178,49 +245,28 @@ fn ended(name: &str, said: Option<&str>) -> String {
     )
 }
 
-fn run_view(run: &Run, provider: &Description, now: DateTime<Utc>) -> RunView {
-    let total = |count: fn(&crate::store::StreamProgress) -> i64| {
-        grouped(run.streams.iter().map(count).sum())
-    };
-    let ended = run.finished_at.unwrap_or(now);
-    let took = run
-        .started_at
-        .map(|started| length((ended - started).to_std().unwrap_or_default()));
-    RunView {
-        state: run.state.into(),
-        headline: headline(run.state, provider.name),
-        live: !run.state.is_finished(),
-        streams: run
-            .streams
-            .iter()
-            .map(|stream| StreamView {
-                name: capital(
-                    provider
-                        .stream(&stream.name)
-                        .map_or(&stream.name, |words| words.many),
-                ),
-                fetched: grouped(stream.fetched),
-                done: stream.done == stream.sources && stream.partial == 0,
-            })
-            .collect(),
-        added: total(|stream| stream.added),
-        changed: total(|stream| stream.changed),
-        unchanged: total(|stream| stream.unchanged),
-        calls: total(|stream| stream.calls),
-        started: run.started_at.map(|time| When::new(time, now)),
-        finished: run.finished_at.map(|time| When::new(time, now)),
-        duration: took,
-        problem: run.error_message.clone(),
-    }
+const MONTH: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// What a month of imports takes in calls, at most: those that ask only for changes take fewer.
+fn cost(calls: i64, every: Duration, allowance: &str) -> String {
+    let imports = MONTH.as_secs() / every.as_secs().max(1);
+    let calls = calls.saturating_mul(i64::try_from(imports).unwrap_or(i64::MAX));
+    format!(
+        "One import every {} takes up to {} calls a month, which count towards {allowance}.",
+        length(every),
+        grouped(calls)
+    )
 }
 
-fn headline(state: RunState, name: &str) -> String {
-    match state {
-        RunState::Queued => format!("About to import from {name}"),
-        RunState::Running => format!("Importing from {name}"),
-        RunState::Done => "Import finished".into(),
-        RunState::Partial => "Import incomplete".into(),
-        RunState::Failed => "Import failed".into(),
-        RunState::Cancelled => "Import cancelled".into(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_months_calls_are_those_of_all_its_imports() {
+        assert_eq!(
+            cost(52, Duration::from_secs(12 * 3_600), "the plan’s calls"),
+            "One import every 12 hours takes up to 3,120 calls a month, which count towards the plan’s calls."
+        );
     }
 }

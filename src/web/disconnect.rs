@@ -10,7 +10,6 @@ use super::guard::SignedIn;
 use super::page::{Chrome, Here, grouped};
 use crate::item::ConnectionId;
 use crate::oauth::{Exit, Receipt, Revocation};
-use crate::providers;
 
 #[derive(Template)]
 #[template(path = "connections/receipt.html")]
@@ -22,6 +21,8 @@ struct ReceiptPage {
     /// What became of the approval at the provider, and whether that wants a look there.
     approval: String,
     settled: bool,
+    /// Where a person ends the approval, where that is left to them.
+    approvals_url: Option<&'static str>,
 }
 
 /// `POST /connections/{connection}/disconnect`
@@ -33,6 +34,7 @@ pub async fn connection_disconnect(
     let id: ConnectionId = id.parse().map_err(|_| WebError::NotFound)?;
     let (app, by) = (app.into_inner(), sign_in.clone());
     // A task of its own: what has begun ends, whether or not the browser waits for the receipt.
+    let known = app.providers.clone();
     let task = tokio::spawn(async move {
         let exit = Exit {
             store: &app.store,
@@ -48,7 +50,9 @@ pub async fn connection_disconnect(
         .await
         .map_err(|error| WebError::Broken(error.to_string()))??;
     let Receipt { left, revocation } = receipt.ok_or(WebError::NotFound)?;
-    let provider = providers::describe(&left.provider).map_or("the provider", |it| it.name);
+    let described = known.describe(&left.provider);
+    let provider = described.map_or("the provider", |it| it.name);
+    let settled = !matches!(revocation, Revocation::Unconfirmed | Revocation::Unasked);
     let page = ReceiptPage {
         chrome: Chrome::new("Disconnected", Here::Home, Some(&sign_in)),
         provider,
@@ -58,7 +62,10 @@ pub async fn connection_disconnect(
             items => format!("{} items", grouped(items)),
         },
         approval: in_words(revocation, provider),
-        settled: revocation != Revocation::Unconfirmed,
+        approvals_url: described
+            .and_then(|it| it.approvals_url)
+            .filter(|_| !settled),
+        settled,
     };
     Ok(fragment::html(page.render()?))
 }
@@ -75,6 +82,10 @@ fn in_words(revocation: Revocation, name: &str) -> String {
         Revocation::Unconfirmed => format!(
             "{name} did not confirm that the approval is revoked. It is forgotten here; to be sure, \
              remove Tributary in {name}’s own settings."
+        ),
+        Revocation::Unasked => format!(
+            "The approval is forgotten here. {name} lets nobody but you end it there: remove \
+             Tributary in {name}’s own settings."
         ),
     }
 }

@@ -16,7 +16,7 @@ use super::guard::Who;
 use super::headers;
 use super::log::RequestId;
 use super::page::{Chrome, Here, ProviderView, length};
-use super::{fragment, urls};
+use super::{api, fragment, urls};
 use crate::ephemeral::Away;
 use crate::oauth::{NotPending, Refusal};
 use crate::providers::Configured;
@@ -45,6 +45,8 @@ pub enum WebError {
     NotAllowed,
     #[error("the parameter {0} {1}")]
     BadQuery(&'static str, String),
+    #[error("the field {0} {1}")]
+    BadForm(&'static str, String),
     #[error("the link is used, expired or not whole")]
     LinkUsed,
     #[error("this account cannot become their way in")]
@@ -130,6 +132,36 @@ impl WebError {
         }
     }
 
+    /// What programs know it by.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::CrossOrigin => "cross_origin",
+            Self::NotFound => "not_found",
+            Self::SignedOut => "signed_out",
+            Self::NotPending(_) => "not_pending",
+            Self::ProviderRefused(..) => "provider_refused",
+            Self::ProviderAway(..) => "provider_away",
+            Self::Nobody(_) => "nobody",
+            Self::NotAllowed => "not_on_the_list",
+            Self::BadQuery(..) | Self::BadForm(..) => "bad_parameter",
+            Self::LinkUsed => "link_used",
+            Self::NotYours => "not_yours",
+            Self::LastWayIn => "last_way_in",
+            Self::TooOften(_) => "too_often",
+            Self::StoreAway(_) => "store_away",
+            Self::Broken(_) => "broken",
+            Self::Refused(_) => "refused",
+        }
+    }
+
+    /// The parameter at fault, where one is.
+    fn parameter(&self) -> Option<&'static str> {
+        match self {
+            Self::BadQuery(name, _) | Self::BadForm(name, _) => Some(name),
+            _ => None,
+        }
+    }
+
     /// How long to leave us alone before trying again.
     fn wait(&self) -> Option<Duration> {
         match self {
@@ -206,6 +238,13 @@ impl WebError {
                 title: "This address cannot be read".into(),
                 what: format!("Its parameter “{name}” {problem}."),
                 kept: String::new(),
+                action: Action::home("Go to the start"),
+            },
+            Self::BadForm(name, problem) => Told {
+                status: StatusCode::UNPROCESSABLE_ENTITY,
+                title: "This form cannot be taken".into(),
+                what: format!("Its field “{name}” {problem}."),
+                kept: "Nothing was changed.".into(),
                 action: Action::home("Go to the start"),
             },
             Self::LinkUsed => Told {
@@ -306,6 +345,8 @@ fn whole(time: Duration) -> Duration {
 
 /// Who is told, and how.
 struct Listener {
+    /// A program, which reads JSON.
+    program: bool,
     fragment: bool,
     htmx: bool,
     chrome: Chrome,
@@ -314,6 +355,9 @@ struct Listener {
 
 fn draw_for(error: &WebError, listener: Listener) -> HttpResponse {
     let told = error.told();
+    if listener.program {
+        return problem_for(error, &told);
+    }
     let mut response = HttpResponse::build(told.status);
     response.insert_header(fragment::vary());
     if let Some(wait) = error.wait() {
@@ -355,6 +399,23 @@ fn draw_for(error: &WebError, listener: Listener) -> HttpResponse {
         .body(html.unwrap_or_else(|_| "Something went wrong.".into()))
 }
 
+fn problem_for(error: &WebError, told: &Told) -> HttpResponse {
+    let parameter = error.parameter();
+    let mut response = api::problem(
+        told.status,
+        error.code(),
+        &told.title,
+        &told.what,
+        parameter,
+    );
+    if let Some(wait) = error.wait() {
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, wait.as_secs().into());
+    }
+    response
+}
+
 impl ResponseError for WebError {
     fn status_code(&self) -> StatusCode {
         self.told().status
@@ -372,6 +433,7 @@ impl ResponseError for WebError {
 #[error("{error}")]
 struct Orphan {
     error: WebError,
+    program: bool,
     fragment: bool,
     https: bool,
     reference: String,
@@ -385,6 +447,7 @@ impl ResponseError for Orphan {
     fn error_response(&self) -> HttpResponse {
         let chrome = Chrome::new("", Here::Nowhere, None);
         let listener = Listener {
+            program: self.program,
             fragment: self.fragment,
             htmx: self.fragment,
             chrome,
@@ -401,6 +464,7 @@ pub async fn draw(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> std::result::Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let program = api::is_below(req.path());
     let fragment = fragment::is_wanted(req.request());
     let head = req.method() == Method::HEAD;
     let https = headers::is_https(&req);
@@ -417,6 +481,7 @@ pub async fn draw(
             note(&error, &reference);
             return Err(Orphan {
                 error,
+                program,
                 fragment,
                 https,
                 reference,
@@ -454,6 +519,7 @@ fn draw_here(
     draw_for(
         error,
         Listener {
+            program: api::is_below(response.request().path()),
             fragment,
             htmx: fragment::is_htmx(response.request()),
             chrome,

@@ -11,7 +11,7 @@ use super::fragment;
 use super::guard::Who;
 use super::page::{Chrome, Here, LifeView, Notice, ProviderView, StateView, When, grouped};
 use crate::item::ConnectionId;
-use crate::providers::{self, Description};
+use crate::providers::Description;
 use crate::store::{Connection, ConnectionState, Run, RunState, SignIn};
 
 /// What a redirect tells the page it leads to: names of things, never words.
@@ -122,9 +122,10 @@ async fn dashboard(
     let live = runs.iter().any(|run| !run.state.is_finished());
     let connections = app.store.connections(sign_in.workspace_id).await?;
     let now = Utc::now();
-    let cards: Vec<ProviderCard> = providers::ALL
-        .iter()
-        .map(|provider| provider_card(app, provider.description(), &connections, &runs, now))
+    let cards: Vec<ProviderCard> = app
+        .providers
+        .descriptions()
+        .map(|provider| provider_card(app, provider, &connections, &runs, now))
         .filter(|card| card.on || !card.connections.is_empty())
         .collect();
     let page = DashboardPage {

@@ -14,9 +14,10 @@ use super::errors::{Result, WebError};
 use super::fragment;
 use super::guard::SignedIn;
 use super::page::{Chrome, Here, ItemRow, ProviderView, grouped};
+use super::parameters::Parameters;
 use crate::item::{ConnectionId, WorkspaceId};
-use crate::providers;
-use crate::store::{Connection, ConnectionState, ListQuery, Mark, SignIn};
+use crate::providers::Description;
+use crate::store::{Connection, ConnectionState, ListQuery, ListRow, Mark, SignIn};
 use crate::vault::{Owner, Vault};
 
 const LIMIT: usize = 50;
@@ -32,31 +33,20 @@ struct ListParameters {
 }
 
 impl ListParameters {
-    /// Empty ones count as absent, unknown ones are ignored; a repeated or unreadable one is named.
     fn parse(query: &str) -> Result<Self> {
-        let mut given: HashMap<&'static str, String> = HashMap::new();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let known = ["provider", "connection", "limit", "cursor"]
-                .into_iter()
-                .find(|known| name == *known);
-            let Some(name) = known.filter(|_| !value.is_empty()) else {
-                continue;
-            };
-            if given.insert(name, value.into_owned()).is_some() {
-                return Err(WebError::BadQuery(name, "is given twice".into()));
-            }
-        }
+        let known = ["provider", "connection", "limit", "cursor"];
+        let mut given = Parameters::parse(query, &known)?;
         Ok(Self {
-            provider: given.remove("provider"),
+            provider: given.take("provider"),
             connection: given
-                .remove("connection")
+                .take("connection")
                 .map(|text| parse_connection(&text))
                 .transpose()?,
             limit: given
-                .remove("limit")
+                .take("limit")
                 .map(|text| parse_limit(&text))
                 .transpose()?,
-            cursor: given.remove("cursor"),
+            cursor: given.take("cursor"),
         })
     }
 
@@ -142,7 +132,7 @@ struct Ended {
 
 impl Ended {
     fn new(app: &App, connection: &Connection) -> Option<Self> {
-        let provider = providers::describe(&connection.provider)?;
+        let provider = app.providers.describe(&connection.provider)?;
         (connection.state == ConnectionState::Reconnect).then(|| Self {
             id: connection.id,
             provider: provider.into(),
@@ -190,7 +180,7 @@ async fn show(
     parameters: ListParameters,
 ) -> Result<HttpResponse> {
     let all = app.store.connections(sign_in.workspace_id).await?;
-    let connections = chosen(&all, &parameters)?;
+    let connections = chosen(app, &all, &parameters)?;
     let list = parameters.list(sign_in.workspace_id);
     let after = parameters
         .cursor
@@ -210,12 +200,12 @@ async fn show(
     let next = span
         .next
         .map(|mark| parameters.next_address(&write_cursor(&app.vault, &list, mark)));
-    let heading = heading(&connections, &parameters);
+    let heading = heading(app, &connections, &parameters);
     let page = ItemsPage {
         chrome: Chrome::new(&heading, Here::Items, Some(sign_in)),
         heading,
         total: grouped(connections.iter().map(|connection| connection.items).sum()),
-        rows: rows(span.rows, &connections),
+        rows: rows(app, span.rows, &connections).await?,
         more: next,
         ended: connections
             .iter()
@@ -239,9 +229,13 @@ async fn show(
 }
 
 /// The connections that the parameters leave, in the order of the workspace.
-fn chosen<'a>(all: &'a [Connection], parameters: &ListParameters) -> Result<Vec<&'a Connection>> {
+fn chosen<'a>(
+    app: &App,
+    all: &'a [Connection],
+    parameters: &ListParameters,
+) -> Result<Vec<&'a Connection>> {
     if let Some(provider) = &parameters.provider
-        && providers::describe(provider).is_none()
+        && app.providers.describe(provider).is_none()
     {
         return Err(WebError::BadQuery("provider", "names no provider".into()));
     }
@@ -263,26 +257,39 @@ fn chosen<'a>(all: &'a [Connection], parameters: &ListParameters) -> Result<Vec<
     Ok(all.iter().filter(wanted).collect())
 }
 
-fn heading(connections: &[&Connection], parameters: &ListParameters) -> String {
+/// The provider that the parameters name.
+fn named(app: &App, parameters: &ListParameters) -> Option<&'static Description> {
+    app.providers.describe(parameters.provider.as_deref()?)
+}
+
+fn heading(app: &App, connections: &[&Connection], parameters: &ListParameters) -> String {
     match (parameters.connection, connections) {
         (Some(_), [connection]) => format!("Items of {}", connection.account_name),
-        _ => match parameters.provider.as_deref().and_then(providers::describe) {
+        _ => match named(app, parameters) {
             Some(provider) => format!("{} items", provider.name),
             None => "Items".into(),
         },
     }
 }
 
-fn rows(rows: Vec<crate::store::ListRow>, connections: &[&Connection]) -> Vec<ItemRow> {
+/// Rows as they are drawn, with where each of them stands.
+pub(super) async fn rows(
+    app: &App,
+    rows: Vec<ListRow>,
+    connections: &[&Connection],
+) -> Result<Vec<ItemRow>> {
     let now = Utc::now();
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let mut paths = app.store.paths(&ids).await?;
     let of: HashMap<ConnectionId, &Connection> = connections.iter().map(|&c| (c.id, c)).collect();
-    rows.into_iter()
-        .filter_map(|row| {
-            let connection = of.get(&row.connection)?;
-            let provider = providers::describe(&connection.provider)?;
-            Some(ItemRow::new(row, provider, &connection.account_name, now))
-        })
-        .collect()
+    let row = |row: ListRow| {
+        let connection = of.get(&row.connection)?;
+        let provider = app.providers.describe(&connection.provider)?;
+        let path = paths.remove(&row.id);
+        let account = &connection.account_name;
+        Some(ItemRow::new(row, provider, account, path, now))
+    };
+    Ok(rows.into_iter().filter_map(row).collect())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What browsers see. One file for each page or action; [`routes`] is the table of them all.
 
 mod allow;
+mod api;
 mod assets;
 mod audit;
 mod authorize;
@@ -12,6 +13,7 @@ mod guard;
 mod headers;
 mod health;
 mod home;
+mod imports;
 mod items;
 mod limits;
 mod load;
@@ -19,7 +21,9 @@ mod log;
 mod oauth_callback;
 mod origin;
 mod page;
+mod parameters;
 mod routes;
+mod schedule;
 mod session;
 mod sessions;
 pub mod sign_in_link;

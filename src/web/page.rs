@@ -244,14 +244,22 @@ pub struct ItemRow {
     pub name: String,
     pub kind: String,
     pub provider: ProviderView,
-    pub account: String,
+    /// The account, and in it what the item stands in.
+    pub place: String,
     pub url: Option<String>,
     pub created: Option<When>,
     pub modified: Option<When>,
 }
 
 impl ItemRow {
-    pub fn new(row: ListRow, provider: &Description, account: &str, now: DateTime<Utc>) -> Self {
+    pub fn new(
+        row: ListRow,
+        provider: &Description,
+        account: &str,
+        path: Option<Vec<String>>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let place = [vec![account.to_owned()], path.unwrap_or_default()].concat();
         let kind = provider
             .kind(&row.kind)
             .map_or(row.kind.as_str(), |kind| kind.one);
@@ -259,7 +267,7 @@ impl ItemRow {
             kind: capital(kind),
             name: row.name,
             provider: provider.into(),
-            account: account.to_owned(),
+            place: place.join(" / "),
             url: row.url.filter(|url| is_web_link(url)),
             created: row.created.map(|time| When::new(time, now)),
             modified: row.modified.map(|time| When::new(time, now)),

@@ -11,9 +11,9 @@ use actix_web::{Error, HttpResponse, Resource, Route};
 
 use super::errors::{self, WebError};
 use super::{
-    App, assets, audit, authorize, connections, disconnect, guard, headers, health, home, items,
-    limits, load, log, oauth_callback, origin, session, sessions, sign_in_link, sign_out, urls,
-    way_in,
+    App, api, assets, audit, authorize, connections, disconnect, guard, headers, health, home,
+    imports, items, limits, load, log, oauth_callback, origin, schedule, session, sessions,
+    sign_in_link, sign_out, urls, way_in,
 };
 
 /// The largest form that any page sends.
@@ -78,9 +78,14 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                         read().to(connections::connection_show),
                     ))
                     .service(closed(
+                        urls::SCHEDULE,
+                        post().to(schedule::connection_schedule),
+                    ))
+                    .service(closed(
                         urls::DISCONNECT,
                         post().to(disconnect::connection_disconnect),
                     ))
+                    .service(closed(urls::IMPORT, read().to(imports::import_show)))
                     .service(closed(urls::WAY_IN, post().to(way_in::way_in_add)))
                     .service(closed(urls::SESSIONS, read().to(sessions::sessions_list)))
                     .service(closed(
@@ -98,6 +103,12 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                             .wrap(from_fn(guard::find_out)),
                     )
                     .service(closed(urls::AUDIT, read().to(audit::audit_list)))
+                    .service(closed(
+                        urls::API_CONNECTIONS,
+                        read().to(api::connections_list),
+                    ))
+                    .service(closed(urls::API_IMPORTS, read().to(api::imports_list)))
+                    .service(closed(urls::API_IMPORT, read().to(api::import_show)))
                     .service(closed(urls::SIGN_OUT, post().to(sign_out::sign_out)))
                     .default_service(to(nothing).wrap(from_fn(guard::find_out))),
             );

@@ -10,7 +10,6 @@ use super::guard::SignedIn;
 use super::page::{Chrome, Here, When};
 use super::{App, fragment, urls};
 use crate::item::IdentityId;
-use crate::providers;
 
 #[derive(Template)]
 #[template(path = "sessions/list.html")]
@@ -48,7 +47,7 @@ pub async fn sessions_list(
         by: if own.by_link {
             "Link from the host".into()
         } else {
-            name(&own.provider)
+            name(&app, &own.provider)
         },
         workspace: own.workspace,
         since: When::new(own.created_at, now),
@@ -59,7 +58,7 @@ pub async fn sessions_list(
     let can_go = ways_in.len() > 1;
     let way_in = |way: crate::store::WayIn| WayInRow {
         id: way.id,
-        provider: name(&way.provider),
+        provider: name(&app, &way.provider),
         whose: way.email.unwrap_or(way.account_id),
         can_go,
     };
@@ -71,8 +70,11 @@ pub async fn sessions_list(
     Ok(fragment::html(page.render()?))
 }
 
-fn name(slug: &str) -> String {
-    providers::describe(slug).map_or(slug, |it| it.name).into()
+fn name(app: &App, slug: &str) -> String {
+    app.providers
+        .describe(slug)
+        .map_or(slug, |it| it.name)
+        .into()
 }
 
 /// `POST /sessions/end-all`: signs out everywhere, here too.

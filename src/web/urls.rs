@@ -3,7 +3,7 @@
 
 use std::borrow::Borrow;
 
-use crate::item::{ConnectionId, IdentityId};
+use crate::item::{ConnectionId, IdentityId, RunId};
 
 pub const HOME: &str = "/";
 pub const AUTHORIZE: &str = "/integrations/{provider}/authorize";
@@ -12,7 +12,9 @@ pub const LOAD: &str = "/integrations/{provider}/load";
 pub const PROVIDER_ITEMS: &str = "/integrations/{provider}/items";
 pub const ITEMS: &str = "/items";
 pub const CONNECTION: &str = "/connections/{connection}";
+pub const SCHEDULE: &str = "/connections/{connection}/schedule";
 pub const DISCONNECT: &str = "/connections/{connection}/disconnect";
+pub const IMPORT: &str = "/imports/{run}";
 pub const WAY_IN: &str = "/connections/{connection}/way-in";
 pub const SESSIONS: &str = "/sessions";
 pub const SESSIONS_END_ALL: &str = "/sessions/end-all";
@@ -20,6 +22,9 @@ pub const WAY_IN_REMOVE: &str = "/sessions/ways-in/{identity}/remove";
 pub const SIGN_IN_LINK: &str = "/sign-in/{token}";
 pub const SIGN_OUT: &str = "/sign-out";
 pub const AUDIT: &str = "/audit";
+pub const API_CONNECTIONS: &str = "/api/v1/connections";
+pub const API_IMPORTS: &str = "/api/v1/imports";
+pub const API_IMPORT: &str = "/api/v1/imports/{run}";
 pub const ASSET: &str = "/static/{hash}/{name:.*}";
 pub const HEALTHZ: &str = "/healthz";
 pub const READYZ: &str = "/readyz";
@@ -63,6 +68,10 @@ pub fn sign_in_link(token: &str) -> String {
     SIGN_IN_LINK.replace("{token}", token)
 }
 
+pub fn import(id: impl Borrow<RunId>) -> String {
+    IMPORT.replace("{run}", &id.borrow().to_string())
+}
+
 pub fn way_in(id: impl Borrow<ConnectionId>) -> String {
     WAY_IN.replace("{connection}", &id.borrow().to_string())
 }
@@ -82,6 +91,10 @@ pub fn connection(id: impl Borrow<ConnectionId>) -> String {
 /// The page of a connection that was approved where another was to be approved again.
 pub fn connection_instead_of(id: ConnectionId, wanted: ConnectionId) -> String {
     format!("{}?instead_of={wanted}", connection(id))
+}
+
+pub fn schedule(id: impl Borrow<ConnectionId>) -> String {
+    SCHEDULE.replace("{connection}", &id.borrow().to_string())
 }
 
 pub fn disconnect(id: impl Borrow<ConnectionId>) -> String {

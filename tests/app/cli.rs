@@ -344,7 +344,7 @@ async fn demo_needs_nothing_and_leaves_nothing() {
     let mut ada = Visitor::of(&url);
     let connection = ada.connect("small").await;
     let imported = ada.imported(&connection).await;
-    assert_eq!(imported.texts(".sum b"), ["120"]);
+    assert_eq!(imported.texts(".sum b"), ["156"]);
 
     let ended = program.stopped().await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -388,7 +388,7 @@ async fn demo_keeps_what_it_is_told_to_keep() {
     let mut ada = ada.at(&url);
     assert_eq!(
         ada.all_names("/items").await.len(),
-        120,
+        156,
         "and nobody is signed out"
     );
     assert_eq!(program.stopped().await.code, Some(0));

@@ -19,7 +19,7 @@ async fn leaves_nothing(stores: Stores) {
     ada.imported(&connection).await;
     let receipt = disconnect(&mut ada, &connection).await;
     assert!(
-        receipt.text().contains("120 items removed"),
+        receipt.text().contains("156 items removed"),
         "{}",
         receipt.text()
     );
@@ -60,7 +60,7 @@ async fn leaves_nothing(stores: Stores) {
     // Connecting again begins anew.
     let again = ada.connect("small").await;
     assert_ne!(again, connection);
-    assert_eq!(ada.imported(&again).await.count_of(".sum b"), 120);
+    assert_eq!(ada.imported(&again).await.count_of(".sum b"), 156);
 }
 
 #[tokio::test(flavor = "multi_thread")]

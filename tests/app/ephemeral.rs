@@ -493,3 +493,35 @@ async fn a_table_that_is_held_by_another_writer_is_away_and_not_empty() {
     let taken = home.store.take("a").await.expect("an answer");
     assert_eq!(taken.as_deref(), Some(&b"1"[..]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_share_a_redis_share_its_budgets() {
+    let home = Home::redis().await;
+    let Ground::Redis(server) = &home.ground else {
+        unreachable!("made of Redis above")
+    };
+    let (other, _) = on_redis_at(&server.url()).await;
+    let admit = async |store: &SharedEphemeral, budget: &str, window| {
+        store.admit(budget, 3, window).await.expect("an answer")
+    };
+    let all = join_all((0..8).map(|n| {
+        let store = if n % 2 == 0 { &home.store } else { &other };
+        admit(store, "calls", LONG)
+    }))
+    .await;
+    assert_eq!(all.iter().filter(|wait| wait.is_zero()).count(), 3);
+    assert!(all.iter().all(|wait| *wait <= LONG));
+    assert!(
+        admit(&other, "searches", LONG).await.is_zero(),
+        "a budget of its own"
+    );
+
+    let short = Duration::from_millis(30);
+    for _ in 0..3 {
+        admit(&home.store, "short", short).await;
+    }
+    until("the window has moved on", async || {
+        admit(&other, "short", short).await.is_zero()
+    })
+    .await;
+}

@@ -17,7 +17,7 @@ async fn from_the_welcome_page_to_the_list(stores: Stores) {
     let connection = ada.connect("small").await;
     let page = ada.imported(&connection).await;
     assert_eq!(page.texts(".run h2"), ["Import finished"]);
-    assert_eq!(page.texts(".sum b"), ["120"]);
+    assert_eq!(page.texts(".sum b"), ["156"]);
 
     let dashboard = ada.get("/").await;
     assert!(
@@ -26,7 +26,7 @@ async fn from_the_welcome_page_to_the_list(stores: Stores) {
             .contains(&"HubSpot connected".to_owned())
     );
     assert!(dashboard.text().contains("mara@smalloffice.example"));
-    assert_eq!(ada.all_names("/items").await.len(), 120);
+    assert_eq!(ada.all_names("/items").await.len(), 156);
     app.stop().await;
     sandbox.stop().await;
 }
@@ -254,8 +254,8 @@ async fn who_signs_in_at_one_process_is_signed_in_at_the_other() {
     let mut ada = Visitor::of(&one.url);
     let connection = ada.connect("small").await;
     let mut there = ada.at(&two.url);
-    assert_eq!(there.imported(&connection).await.texts(".sum b"), ["120"]);
-    assert_eq!(there.all_names("/items").await.len(), 120);
+    assert_eq!(there.imported(&connection).await.texts(".sum b"), ["156"]);
+    assert_eq!(there.all_names("/items").await.len(), 156);
     one.stop().await;
     assert_eq!(there.get("/items").await.status, StatusCode::OK);
 }
@@ -350,7 +350,7 @@ async fn another_account_than_the_one_to_reconnect_becomes_its_own_connection_an
     );
 
     assert_eq!(ada.reconnect(&form, "small").await, connection);
-    assert_eq!(ada.imported(&connection).await.count_of(".sum b"), 120);
+    assert_eq!(ada.imported(&connection).await.count_of(".sum b"), 156);
     assert!(
         !ada.get("/")
             .await
@@ -413,5 +413,5 @@ async fn with_pkce_on_the_challenge_is_sent_and_its_verifier_answers_it() {
         to.location()
     );
     let connection = ada.connect("small").await;
-    assert_eq!(ada.imported(&connection).await.count_of(".sum b"), 120);
+    assert_eq!(ada.imported(&connection).await.count_of(".sum b"), 156);
 }

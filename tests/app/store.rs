@@ -33,6 +33,7 @@ on_both_databases! {
     an_ended_sign_in_is_over_for_good,
     who_is_no_longer_a_member_is_not_signed_in,
     an_account_approved_again_is_the_same_connection_brought_up_to_date,
+    an_import_that_is_due_is_queued_once_whoever_sees_it,
     one_account_in_two_workspaces_is_two_connections,
     a_workspace_never_sees_a_connection_of_another,
     a_run_that_is_on_is_kept_and_not_doubled,
@@ -475,6 +476,44 @@ async fn an_account_approved_again_is_the_same_connection_brought_up_to_date(at:
     assert_eq!(all[0].scopes, scopes);
     assert_eq!(all[0].state, ConnectionState::Connected);
     assert_eq!(all[0].reason, None);
+}
+
+async fn an_import_that_is_due_is_queued_once_whoever_sees_it(at: Database) {
+    let store = at.open().await;
+    let (connection, run) = importing(&store, "h/hubspot/1").await;
+    assert!(
+        store.due(9).await.expect("an answer").is_empty(),
+        "one is on"
+    );
+    store
+        .finish_run(run, RunState::Failed, None)
+        .await
+        .expect("ended");
+    let unplanned = store.due(9).await.expect("an answer");
+    assert!(!unplanned[0].is_planned());
+    assert_eq!(unplanned[0].failures, 1);
+    let past = Some(Utc::now() - TimeDelta::seconds(1));
+    store.plan_import(connection, past).await.expect("planned");
+
+    let due = store.due(9).await.expect("an answer");
+    assert!(due[0].is_planned());
+    let (first, second) = tokio::join!(
+        store.queue_due(&due[0], false),
+        store.queue_due(&due[0], true)
+    );
+    first.and(second).expect("queued");
+    assert_eq!(store.unfinished_runs().await.expect("an answer").len(), 1);
+    // Whoever saw it long ago queues no second one after the first has ended.
+    let run = store.unfinished_runs().await.expect("an answer")[0].id;
+    store
+        .finish_run(run, RunState::Done, None)
+        .await
+        .expect("ended");
+    store.queue_due(&due[0], false).await.expect("nothing");
+    assert!(store.unfinished_runs().await.expect("an answer").is_empty());
+
+    store.plan_import(connection, None).await.expect("never");
+    assert!(store.due(9).await.expect("an answer").is_empty());
 }
 
 async fn one_account_in_two_workspaces_is_two_connections(at: Database) {

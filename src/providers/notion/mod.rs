@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Description, Identity, Kind, Page, Pkce, Provider, Read, Stream, is_invalid_grant};
+use super::{
+    Description, Identity, Kind, Page, Pkce, Provider, Read, Stream, TokensFrom, is_invalid_grant,
+};
 use crate::client::{
     Api, Budget, Call, ClientAuth, Dialect, Encoding, Failure, FailureKind, Limit, OAuthClient,
     TokenAnswer,
@@ -27,6 +29,7 @@ static DESCRIPTION: Description = Description {
     api_url: "https://api.notion.com",
     authorize_path: "/v1/oauth/authorize",
     token_path: "/v1/oauth/token",
+    tokens_from: TokensFrom::ApiUrl,
     revoke_path: Some("/v1/oauth/revoke"),
     introspect_path: Some("/v1/oauth/introspect"),
     authorize_with: &[("owner", "user")],
@@ -97,6 +100,8 @@ static DESCRIPTION: Description = Description {
     ends_grant: is_invalid_grant,
     // An approval is one bot of Notion's, however many tokens it has been given.
     revokes_one_grant: false,
+    allowance: None,
+    every: Duration::from_secs(15 * 60),
     approvals_url: None,
 };
 

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tributary::providers::{self, Provider};
 use tributary::sandbox::{self, Options, Sandbox};
 use tributary::server::{self, Running};
 use tributary::settings::{Settings, Variables};
@@ -17,13 +18,15 @@ pub const CLIENT_SECRET: &str = "test-secret-c0ffee";
 pub const PROVIDERS: [&str; 3] = ["hubspot", "notion", "airtable"];
 
 /// Waits for a condition, and gives up with its name.
-pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, condition: impl AsyncFnMut() -> bool) {
+    until_within(Duration::from_secs(60), what, condition).await;
+}
+
+/// The same, for what takes its time.
+pub async fn until_within(limit: Duration, what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !condition().await {
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "waited in vain until {what}"
-        );
+        assert!(start.elapsed() < limit, "waited in vain until {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -73,6 +76,7 @@ pub struct App {
 pub struct Start {
     listener: TcpListener,
     pairs: Vec<(String, String)>,
+    providers: &'static [&'static dyn Provider],
 }
 
 impl Start {
@@ -82,12 +86,18 @@ impl Start {
         Self {
             listener,
             pairs: stores.settings.clone(),
+            providers: providers::ALL,
         }
     }
 
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.pairs.push((name.into(), value.into()));
         self
+    }
+
+    /// Of a program that knows other providers.
+    pub fn with_providers(self, providers: &'static [&'static dyn Provider]) -> Self {
+        Self { providers, ..self }
     }
 
     pub fn port(&self) -> u16 {
@@ -120,7 +130,8 @@ impl Start {
             .pairs
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
-        let settings = Settings::read(&Variables::from_pairs(pairs))
+        let variables = Variables::from_pairs(pairs);
+        let settings = Settings::read_for(&variables, self.providers)
             .unwrap_or_else(|wrong| panic!("{wrong:?}"));
         let running = server::start(settings, self.listener)
             .await

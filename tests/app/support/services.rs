@@ -72,11 +72,18 @@ impl Redis {
             .await;
         let mut all: Vec<Vec<u8>> = names.expect("the names");
         for name in all.clone() {
-            let value = redis::cmd("GET")
+            let kind = redis::cmd("TYPE")
                 .arg(&name)
                 .query_async(&mut connection)
                 .await;
-            all.push(value.expect("a value"));
+            let kind: String = kind.expect("a type");
+            let mut read = redis::cmd(if kind == "zset" { "ZRANGE" } else { "MGET" });
+            read.arg(&name);
+            if kind == "zset" {
+                read.arg(0).arg(-1);
+            }
+            let value: Vec<Vec<u8>> = read.query_async(&mut connection).await.expect("a value");
+            all.extend(value);
         }
         all.concat()
     }

@@ -170,7 +170,7 @@ impl Visitor {
         self.consent_with("hubspot", &[], account, decision).await
     }
 
-    async fn consent_with(
+    pub async fn consent_with(
         &mut self,
         slug: &str,
         form: &[(&str, &str)],
@@ -210,9 +210,8 @@ impl Visitor {
         let mut last = self.get(path).await;
         super::app::until("the import has ended", async || {
             last = self.get(path).await;
-            last.texts(".run h2").iter().any(|headline| {
-                !headline.starts_with("About to import") && !headline.starts_with("Importing")
-            })
+            // A page with an import that is on asks again by itself.
+            last.count(".run h2") > 0 && last.attribute("#progress", "hx-get").is_none()
         })
         .await;
         last

@@ -1,0 +1,170 @@
+//! `GET /api/v1/imports` and `/imports/{id}`: runs, and of one how much of every list it has.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::Utc;
+use serde::Serialize;
+
+use super::{json, time};
+use crate::item::RunId;
+use crate::store::{Covered, Run, StreamProgress};
+use crate::web::App;
+use crate::web::errors::{Result, WebError};
+use crate::web::guard::SignedIn;
+use crate::web::parameters::Parameters;
+
+/// Imports on one page.
+const PAGE: usize = 50;
+/// Lists of one import that are told by themselves, the incomplete ones first.
+const LISTS: i64 = 10_000;
+
+#[derive(Serialize)]
+struct List {
+    imports: Vec<ImportJson>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ImportJson {
+    id: String,
+    connection_id: String,
+    state: &'static str,
+    cause: String,
+    full: bool,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+    added: i64,
+    changed: i64,
+    unchanged: i64,
+    removed: i64,
+    skipped: i64,
+    calls: i64,
+    waited_ms: i64,
+    waiting_until: Option<String>,
+    streams: Vec<StreamJson>,
+    error: Option<ErrorJson>,
+}
+
+#[derive(Serialize)]
+struct StreamJson {
+    name: String,
+    fetched: i64,
+    total: Option<i64>,
+    /// `complete`, `partial` or `unknown`; null while it is being read.
+    coverage: Option<&'static str>,
+    reason: Option<String>,
+    held: bool,
+}
+
+#[derive(Serialize)]
+struct ErrorJson {
+    code: String,
+    message: String,
+}
+
+/// `GET /api/v1/imports`
+pub async fn imports_list(
+    req: HttpRequest,
+    app: web::Data<App>,
+    SignedIn(sign_in): SignedIn,
+) -> Result<HttpResponse> {
+    let given = Parameters::parse(req.query_string(), &["connection", "cursor"])?;
+    let connection = given.number("connection", "names no connection")?;
+    let before = given.number("cursor", "does not belong to this list")?;
+    let workspace = sign_in.workspace_id;
+    let mut runs = app
+        .store
+        .runs(
+            workspace,
+            connection.map(crate::item::ConnectionId),
+            before,
+            PAGE + 1,
+        )
+        .await?;
+    let more = runs.len() > PAGE;
+    runs.truncate(PAGE);
+    let last = runs.last().filter(|_| more);
+    Ok(json(&List {
+        next_cursor: last.map(|run| run.id.to_string()),
+        imports: runs.iter().map(ImportJson::new).collect(),
+    }))
+}
+
+/// `GET /api/v1/imports/{run}`
+pub async fn import_show(
+    app: web::Data<App>,
+    SignedIn(sign_in): SignedIn,
+    id: web::Path<String>,
+) -> Result<HttpResponse> {
+    let id: RunId = id.parse().map_err(|_| WebError::NotFound)?;
+    let run = app.store.run(sign_in.workspace_id, id).await?;
+    let run = run.ok_or(WebError::NotFound)?;
+    let lists = app.store.coverage(id, LISTS).await?;
+    Ok(json(&ImportJson {
+        streams: lists.into_iter().map(StreamJson::of_list).collect(),
+        ..ImportJson::new(&run)
+    }))
+}
+
+impl ImportJson {
+    fn new(run: &Run) -> Self {
+        let sum = |count: fn(&StreamProgress) -> i64| run.streams.iter().map(count).sum();
+        let waits = run.waiting_until.filter(|until| *until > Utc::now());
+        let error = run.error_code.clone().zip(run.error_message.clone());
+        Self {
+            id: run.id.to_string(),
+            connection_id: run.connection.to_string(),
+            state: match waits {
+                Some(_) if !run.state.is_finished() => "waiting",
+                _ => run.state.as_str(),
+            },
+            cause: run.cause.clone(),
+            full: run.full,
+            started_at: run.started_at.map(time),
+            finished_at: run.finished_at.map(time),
+            added: sum(|stream| stream.added),
+            changed: sum(|stream| stream.changed),
+            unchanged: sum(|stream| stream.unchanged),
+            removed: 0,
+            skipped: sum(|stream| stream.skipped),
+            calls: sum(|stream| stream.calls),
+            waited_ms: sum(|stream| stream.waited_ms),
+            waiting_until: waits.map(time),
+            streams: run.streams.iter().map(StreamJson::of_stream).collect(),
+            error: error.map(|(code, message)| ErrorJson { code, message }),
+        }
+    }
+}
+
+impl StreamJson {
+    /// All lists of a stream together: as much as is known of the least known.
+    fn of_stream(stream: &StreamProgress) -> Self {
+        let coverage = match stream {
+            StreamProgress { partial: 1.., .. } => Some("partial"),
+            StreamProgress { done, sources, .. } if done < sources => None,
+            StreamProgress { unknown: 1.., .. } => Some("unknown"),
+            _ => Some("complete"),
+        };
+        Self {
+            name: stream.name.clone(),
+            fetched: stream.fetched,
+            total: stream.total,
+            coverage,
+            reason: None,
+            held: false,
+        }
+    }
+
+    fn of_list(list: Covered) -> Self {
+        Self {
+            name: match list.label.as_str() {
+                "" => list.stream,
+                label => format!("{}: {label}", list.stream),
+            },
+            fetched: list.fetched,
+            total: list.total,
+            coverage: list.coverage.map(|coverage| coverage.as_str()),
+            reason: list.reason,
+            held: false,
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The parameters of a query, by the rules that hold for all of them: empty ones count as absent, unknown
+//! ones are ignored; a repeated or unreadable one is named.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use url::form_urlencoded;
+
+use super::errors::{Result, WebError};
+
+/// Those that are given.
+pub struct Parameters(HashMap<&'static str, String>);
+
+impl Parameters {
+    pub fn parse(query: &str, known: &[&'static str]) -> Result<Self> {
+        let mut given: HashMap<&'static str, String> = HashMap::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let known = known.iter().find(|known| name == **known);
+            let Some(name) = known.filter(|_| !value.is_empty()) else {
+                continue;
+            };
+            if given.insert(name, value.into_owned()).is_some() {
+                return Err(WebError::BadQuery(name, "is given twice".into()));
+            }
+        }
+        Ok(Self(given))
+    }
+
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        self.0.remove(name)
+    }
+
+    /// A value that must be readable as such; `wrong` says what it is not.
+    pub fn number<T: FromStr>(&self, name: &'static str, wrong: &str) -> Result<Option<T>> {
+        let given = self.0.get(name).map(|text| text.parse());
+        given
+            .transpose()
+            .map_err(|_| WebError::BadQuery(name, wrong.into()))
+    }
+}

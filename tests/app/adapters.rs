@@ -1,0 +1,341 @@
+//! What every provider keeps, whatever its dialect: one suite over each of them, and over one that does not
+//! come with the program.
+
+use std::collections::HashSet;
+
+use reqwest::StatusCode;
+use tributary::providers::{self, Description, Pkce, Provider};
+use tributary::sandbox::{self, Account, Edit, Fault, Sandbox, Span, Turn};
+
+use crate::ledger::{Ledger, LedgerServer};
+use crate::support::app::{App, Start, Stores, sandbox_for};
+use crate::support::visitor::{Seen, Visitor};
+
+/// A provider that an application is tried against.
+struct Ground {
+    it: &'static Description,
+    stores: Stores,
+    app: App,
+    place: Place,
+}
+
+/// What plays the provider.
+enum Place {
+    Sandbox(Sandbox, sandbox::Provider, &'static str),
+    Ledger(LedgerServer),
+}
+
+/// Every provider that comes with the program, and the one that does not.
+static WITH_LEDGER: &[&dyn Provider] = &[&Ledger];
+
+const LEDGER_ENTRIES: usize = 40;
+
+impl Ground {
+    /// The provider of that name, and the kind of record that its dial changes.
+    async fn of(slug: &str) -> Self {
+        let stores = Stores::embedded();
+        // What is tried here is not the pace.
+        let start = Start::on(&stores).with(&rate(slug), "10000");
+        if slug == "ledger" {
+            let ledger = LedgerServer::start(LEDGER_ENTRIES);
+            let start = start
+                .with_providers(WITH_LEDGER)
+                .provider_at(slug, &ledger.url);
+            return Self {
+                it: Ledger.description(),
+                app: start.go().await,
+                place: Place::Ledger(ledger),
+                stores,
+            };
+        }
+        let sandbox = sandbox_for(&[start.port()], |options| options.rate = Some(10_000));
+        let (provider, kind) = match slug {
+            "hubspot" => (sandbox::Provider::HubSpot, "contacts"),
+            "notion" => (sandbox::Provider::Notion, "pages"),
+            _ => (sandbox::Provider::Airtable, "records"),
+        };
+        let it = providers::ALL.iter().map(|known| known.description());
+        Self {
+            it: it
+                .into_iter()
+                .find(|it| it.slug == slug)
+                .expect("a provider"),
+            app: start.provider_at(slug, &sandbox.url()).go().await,
+            place: Place::Sandbox(sandbox, provider, kind),
+            stores,
+        }
+    }
+
+    /// Somebody whose account is connected and read.
+    async fn connected(&self) -> (Visitor, String, Seen) {
+        let mut ada = Visitor::of(&self.app.url);
+        let connection = ada.connect_to(self.it.slug, "small").await;
+        let page = ada.imported(&connection).await;
+        (ada, connection, page)
+    }
+
+    async fn import_again(&self, ada: &mut Visitor, connection: &str, full: &str) -> Seen {
+        let id = connection.rsplit('/').next().expect("an id");
+        let form = [("connection", id), ("full", full)];
+        let path = format!("/integrations/{}/load", self.it.slug);
+        assert_eq!(ada.post(&path, &form).await.status, StatusCode::SEE_OTHER);
+        ada.imported(connection).await
+    }
+
+    fn calls(&self) -> u64 {
+        match &self.place {
+            Place::Sandbox(sandbox, ..) => sandbox.calls(),
+            Place::Ledger(ledger) => ledger.book().calls,
+        }
+    }
+
+    fn token_requests(&self) -> u64 {
+        match &self.place {
+            Place::Sandbox(sandbox, ..) => sandbox.token_requests(),
+            Place::Ledger(ledger) => ledger.book().token_requests,
+        }
+    }
+
+    fn turn(&self, turn: Turn) {
+        match &self.place {
+            Place::Sandbox(sandbox, provider, _) => sandbox.dial(*provider, Account::Small, turn),
+            Place::Ledger(_) => unreachable!("it has no dial"),
+        }
+    }
+
+    fn expire_access_tokens(&self) {
+        match &self.place {
+            Place::Sandbox(..) => self.turn(Turn::ExpireTokens),
+            Place::Ledger(ledger) => ledger.book().refuses_access = true,
+        }
+    }
+
+    fn revoke(&self) {
+        match &self.place {
+            Place::Sandbox(..) => self.turn(Turn::Revoke),
+            Place::Ledger(ledger) => ledger.book().revoked = true,
+        }
+    }
+
+    fn change_and_add(&self, changed: u32, added: u32) {
+        match &self.place {
+            Place::Sandbox(_, _, kind) => {
+                self.turn(Turn::Records(kind, Edit::Change(changed)));
+                self.turn(Turn::Records(kind, Edit::Add(added)));
+            }
+            Place::Ledger(ledger) => {
+                let mut book = ledger.book();
+                book.change(changed as usize);
+                book.add(added as usize);
+            }
+        }
+    }
+
+    /// Has the next calls fail in a way that passes.
+    fn stumble(&self, fault: Fault) {
+        match &self.place {
+            Place::Sandbox(..) => self.turn(Turn::Fail(fault, Span::Requests(2))),
+            Place::Ledger(ledger) => ledger.book().troubles = vec![502, 429],
+        }
+    }
+}
+
+/// The setting for its pace.
+fn rate(slug: &str) -> String {
+    format!("{}_RATE", slug.to_uppercase())
+}
+
+fn figures(page: &Seen) -> Vec<u64> {
+    let counted = page.texts(".figures dd");
+    let number = |text: &String| text.replace(',', "").parse().expect("a number");
+    counted[..3].iter().map(number).collect()
+}
+
+/// What the page says of an import that reached the end of every list.
+fn is_finished(page: &Seen) {
+    assert_eq!(
+        page.texts(".run h2"),
+        ["Import finished"],
+        "{}",
+        page.text()
+    );
+}
+
+async fn asks_at_authorize_for_what_its_description_says(ground: Ground) {
+    let it = ground.it;
+    let mut ada = Visitor::of(&ground.app.url);
+    let path = format!("/integrations/{}/authorize", it.slug);
+    let to = ada.post(&path, &[]).await.location().to_owned();
+    let to = url::Url::parse(&to).expect("an address");
+    let asked = |name: &str| {
+        let mut pairs = to.query_pairs();
+        pairs
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    };
+    assert_eq!(to.path(), it.authorize_path);
+    assert_eq!(asked("response_type").as_deref(), Some("code"));
+    assert!(asked("state").is_some_and(|state| state.len() >= 32));
+    let callback = format!("{}/integrations/{}/oauth2callback", ground.app.url, it.slug);
+    assert_eq!(asked("redirect_uri"), Some(callback));
+    for (name, value) in it.authorize_with {
+        assert_eq!(asked(name).as_deref(), Some(*value), "{name}");
+    }
+    let scopes = [asked("scope"), asked("optional_scope")]
+        .into_iter()
+        .flatten();
+    let scopes = scopes.collect::<Vec<_>>().join(" ");
+    let wanted: HashSet<_> = it.scopes.iter().map(|scope| scope.name).collect();
+    assert_eq!(scopes.split_whitespace().collect::<HashSet<_>>(), wanted);
+    assert_eq!(asked("code_challenge").is_some(), it.pkce != Pkce::Off);
+}
+
+async fn is_declined_without_a_trace(ground: Ground) {
+    let slug = ground.it.slug;
+    let mut ada = Visitor::of(&ground.app.url);
+    let callback = ada.consent_with(slug, &[], "small", "decline").await;
+    let home = format!("/?declined={slug}");
+    assert_eq!(ada.get(&callback).await.location(), home);
+    assert!(
+        ada.get(&home)
+            .await
+            .text()
+            .contains("not connected: you declined")
+    );
+    assert_eq!(ground.token_requests(), 0);
+}
+
+async fn is_read_to_the_end_of_every_list_and_nothing_twice(ground: Ground) {
+    let (mut ada, connection, page) = ground.connected().await;
+    is_finished(&page);
+    let all = page.count_of(".sum b") as usize;
+    assert!(all >= LEDGER_ENTRIES, "{all}");
+    assert_eq!(ada.all_names("/items").await.len(), all);
+    // What two lists name is stored once.
+    assert_eq!(figures(&page)[..2], [all as u64, 0]);
+    // Read again as a whole, all of it is as it was.
+    let again = ground.import_again(&mut ada, &connection, "1").await;
+    is_finished(&again);
+    assert_eq!(figures(&again)[..2], [0, 0], "{}", again.text());
+    assert_eq!(again.count_of(".sum b") as usize, all);
+}
+
+async fn goes_on_from_its_cursors_after_a_stop(ground: Ground) {
+    let mut ada = Visitor::of(&ground.app.url);
+    let connection = ada.connect_to(ground.it.slug, "small").await;
+    let Ground {
+        it,
+        stores,
+        app,
+        place,
+    } = ground;
+    app.stop().await;
+    let url = match &place {
+        Place::Sandbox(sandbox, ..) => sandbox.url(),
+        Place::Ledger(ledger) => ledger.url.clone(),
+    };
+    let start = Start::on(&stores).with(&rate(it.slug), "10000");
+    let start = match &place {
+        Place::Sandbox(..) => start,
+        Place::Ledger(_) => start.with_providers(WITH_LEDGER),
+    };
+    let app = start.provider_at(it.slug, &url).go().await;
+    let mut ada = ada.at(&app.url);
+    let page = ada.imported(&connection).await;
+    is_finished(&page);
+    let all = page.count_of(".sum b");
+    assert_eq!(figures(&page)[..2], [all, 0], "each was stored once");
+    assert_eq!(ada.all_names("/items").await.len() as u64, all);
+}
+
+async fn renews_an_expired_token_once(ground: Ground) {
+    let (mut ada, connection, _) = ground.connected().await;
+    let before = ground.token_requests();
+    ground.expire_access_tokens();
+    is_finished(&ground.import_again(&mut ada, &connection, "1").await);
+    assert_eq!(ground.token_requests() - before, 1);
+    // What came with it works the next time too.
+    ground.expire_access_tokens();
+    is_finished(&ground.import_again(&mut ada, &connection, "1").await);
+    assert_eq!(ground.token_requests() - before, 2);
+}
+
+async fn says_reconnect_when_its_grant_has_ended_and_keeps_the_items(ground: Ground) {
+    let (mut ada, connection, page) = ground.connected().await;
+    let all = page.count_of(".sum b");
+    ground.revoke();
+    let page = ground.import_again(&mut ada, &connection, "1").await;
+    let buttons = page.texts("main button");
+    assert!(buttons.contains(&"Reconnect".to_owned()), "{}", page.text());
+    assert_eq!(page.count_of(".sum b"), all);
+    let id = connection.rsplit('/').next().expect("an id").to_owned();
+    let form = [("connection", id.as_str())];
+    let slug = ground.it.slug;
+    let callback = ada.consent_with(slug, &form, "small", "approve").await;
+    assert_eq!(ada.get(&callback).await.location(), connection);
+    is_finished(&ada.imported(&connection).await);
+}
+
+async fn finds_what_has_changed(ground: Ground) {
+    let (mut ada, connection, page) = ground.connected().await;
+    let all = page.count_of(".sum b");
+    ground.change_and_add(3, 2);
+    let page = ground.import_again(&mut ada, &connection, "").await;
+    is_finished(&page);
+    // What stands above a changed record may count as changed with it.
+    let [added, changed, _] = figures(&page)[..] else {
+        panic!("three numbers")
+    };
+    assert!(added == 2 && (3..=6).contains(&changed), "{}", page.text());
+    assert_eq!(page.count_of(".sum b"), all + 2);
+}
+
+async fn gets_over_faults_that_pass(ground: Ground) {
+    let (mut ada, connection, page) = ground.connected().await;
+    let all = page.count_of(".sum b");
+    let whole = ground.calls();
+    for fault in [Fault::BadGateway, Fault::Cut] {
+        ground.stumble(fault);
+        let before = ground.calls();
+        let page = ground.import_again(&mut ada, &connection, "1").await;
+        is_finished(&page);
+        assert_eq!(
+            (figures(&page)[..2].to_vec(), page.count_of(".sum b")),
+            (vec![0, 0], all)
+        );
+        assert!(
+            ground.calls() - before <= whole + 4,
+            "{} calls",
+            ground.calls() - before
+        );
+    }
+}
+
+/// Each rule, tried on each provider.
+macro_rules! keep {
+    ($($rule:ident),+ $(,)?) => {
+        keep! { @on hubspot "hubspot" $($rule)+ }
+        keep! { @on notion "notion" $($rule)+ }
+        keep! { @on airtable "airtable" $($rule)+ }
+        keep! { @on ledger "ledger" $($rule)+ }
+    };
+    (@on $name:ident $slug:literal $($rule:ident)+) => {
+        mod $name {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $rule() {
+                super::$rule(super::Ground::of($slug).await).await;
+            })+
+        }
+    };
+}
+
+keep! {
+    asks_at_authorize_for_what_its_description_says,
+    is_declined_without_a_trace,
+    is_read_to_the_end_of_every_list_and_nothing_twice,
+    goes_on_from_its_cursors_after_a_stop,
+    renews_an_expired_token_once,
+    says_reconnect_when_its_grant_has_ended_and_keeps_the_items,
+    finds_what_has_changed,
+    gets_over_faults_that_pass,
+}
