@@ -14,7 +14,8 @@ const STEP: i64 = 200;
 pub enum RotationError {
     #[error(
         "{0} running Tributary processes do not hold the newest key ({1}) yet, and could open nothing \
-         any more. Give it to all of them, restart them, and try again."
+         any more. Give it to all of them, restart them, and try again. One that was killed counts for 45 \
+         seconds more."
     )]
     Lacking(i64, KeyId),
     #[error(transparent)]

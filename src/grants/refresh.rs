@@ -352,7 +352,10 @@ impl Grants {
         leased: &Leased<'_>,
         tokens: Tokens,
     ) -> Result<Tokens, GrantError> {
-        let grant = self.seal_grant(known.id, &tokens, leased.life.lapses_at);
+        // An end that it has been renewed after was none.
+        let life = leased.life;
+        let known_end = life.lapses_at.filter(|_| !life.is_over(Utc::now()));
+        let grant = self.seal_grant(known.id, &tokens, known_end);
         let swap = loop {
             match self
                 .store

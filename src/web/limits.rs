@@ -88,12 +88,13 @@ impl TrustedProxies {
 }
 
 /// The addresses of `X-Forwarded-For`, or of `Forwarded` where there is none, in their order. What
-/// cannot be read ends the chain: nothing before it is known.
+/// cannot be read ends the chain: nothing before it is known. A byte that is no text spoils its own hop
+/// only, for a proxy writes behind whatever was sent to it.
 fn forwarded(headers: &HeaderMap) -> Vec<IpAddr> {
     let all = |name: &str| {
         let values = headers
             .get_all(name)
-            .filter_map(|value| value.to_str().ok());
+            .map(|value| String::from_utf8_lossy(value.as_bytes()));
         values.collect::<Vec<_>>().join(",")
     };
     let hops = match all("x-forwarded-for") {
@@ -200,6 +201,24 @@ mod tests {
             "10.0.0.1"
         );
         assert_eq!(client("10.0.0.0/8", "10.0.0.1", name, &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_hide_nothing_that_a_proxy_wrote_behind_them() {
+        let mut headers = HeaderMap::new();
+        let sent = [
+            ("x-forwarded-for", &b"\xff, 192.0.2.9"[..]),
+            ("forwarded", b"for=1.1.1.1"),
+        ];
+        for (name, value) in sent {
+            headers.append(
+                HeaderName::from_static(name),
+                HeaderValue::from_bytes(value).unwrap(),
+            );
+        }
+        let proxies = TrustedProxies(vec!["10.0.0.1/32".parse().unwrap()]);
+        let client = proxies.client("10.0.0.1".parse().unwrap(), &headers);
+        assert_eq!(client.to_string(), "192.0.2.9");
     }
 
     #[test]

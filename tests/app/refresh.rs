@@ -613,6 +613,30 @@ async fn a_grant_past_its_stated_end_is_not_hoped_for_any_longer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stated_end_that_a_grant_has_outlived_counts_no_more() {
+    let world = World::on(None).await;
+    let connection = world
+        .expired_with("outlived", Some(Duration::from_secs(60)))
+        .await;
+    // From here on the provider names no end.
+    world
+        .provider
+        .with("outlived", |ledger| ledger.unused_life = None);
+    world.age(connection, 31).await;
+    world.process().keep_alive().await.unwrap();
+    let life = world.connection(connection).await.life;
+    assert!(life.lapses_at.is_some(), "the end that was known");
+
+    world.age(connection, 61).await;
+    world.process().keep_alive().await.unwrap();
+    world.process().keep_alive().await.unwrap();
+    assert_eq!(world.state(connection).await, ConnectionState::Connected);
+    assert_eq!(world.connection(connection).await.life.lapses_at, None);
+    let requests = world.provider.with("outlived", |ledger| ledger.requests);
+    assert_eq!(requests, 2, "nothing is left to be in time for");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_takes_a_grant_out_waits_for_a_renewal_on_its_way() {
     let world = World::on(None).await;
     let connection = world.expired("leaving").await;
