@@ -79,6 +79,7 @@ static DESCRIPTION: Description = Description {
     revokes_one_grant: false,
     allowance: None,
     every: Duration::from_secs(15 * 60),
+    shares_nothing: None,
     approvals_url: None,
 };
 

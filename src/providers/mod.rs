@@ -69,6 +69,8 @@ pub struct Description {
     pub allowance: Option<&'static str>,
     /// How often it is imported from, where nobody says otherwise.
     pub every: Duration,
+    /// Why an account may hold nothing though it was approved, where its person chooses what to share.
+    pub shares_nothing: Option<&'static str>,
     /// Where a person ends an approval at the provider, where we cannot do it for them.
     pub approvals_url: Option<&'static str>,
 }

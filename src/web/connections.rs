@@ -19,7 +19,7 @@ use super::page::{
 use crate::import::Every;
 use crate::item::ConnectionId;
 use crate::providers::{Configured, Description};
-use crate::store::{Connection, ConnectionState, ListQuery, SignIn, WayInState};
+use crate::store::{Connection, ConnectionState, ListQuery, RunState, SignIn, WayInState};
 
 /// Items shown on the connection's own page.
 const NEWEST: usize = 12;
@@ -35,6 +35,8 @@ struct ConnectionPage {
     revokes: bool,
     connection: ConnectionView,
     run: Option<RunView>,
+    /// Why there may be nothing, where an import has ended without anything.
+    shares_nothing: Option<&'static str>,
     /// What imports take of a month's calls, where those are limited.
     cost: Option<String>,
     newest: Vec<ItemRow>,
@@ -112,6 +114,7 @@ pub async fn connection_show(
         limit: NEWEST,
     };
     let newest = app.store.list(&newest).await?;
+    let read = run.as_ref().is_some_and(|run| run.state == RunState::Done);
     let run = run.map(|run| RunView::new(&run, provider, now));
     let cost = match provider.allowance {
         Some(allowance) => {
@@ -129,6 +132,9 @@ pub async fn connection_show(
             .reloading(live),
         provider: provider.into(),
         on: app.providers.find(provider.slug).is_some(),
+        shares_nothing: provider
+            .shares_nothing
+            .filter(|_| read && connection.items == 0),
         revokes: provider.revoke_path.is_some(),
         newest: items::rows(&app, newest.rows, &[&connection]).await?,
         scopes: app

@@ -102,6 +102,10 @@ static DESCRIPTION: Description = Description {
     revokes_one_grant: false,
     allowance: None,
     every: Duration::from_secs(15 * 60),
+    shares_nothing: Some(
+        "Nothing was shared with Tributary in Notion’s picker. Approve again and choose pages there; \
+         what stands in them comes along.",
+    ),
     approvals_url: None,
 };
 
