@@ -51,8 +51,9 @@ static DESCRIPTION: Description = Description {
     ],
     pkce: Pkce::Off,
     limits: &[
-        // What HubSpot grants a marketplace app per installing account.
-        limit("general", 110, 10),
+        // HubSpot grants a marketplace app 110 per installing account; one of them asks whose it is,
+        // before there is a budget to count it against.
+        limit("general", 109, 10),
         limit(SEARCH, 5, 1),
         limit(ASSOCIATIONS, 100, 10),
     ],
