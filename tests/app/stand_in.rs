@@ -42,6 +42,8 @@ pub enum Way {
     Pageless,
     /// Its searches count more than they give.
     Withholding,
+    /// It tells nobody whose companies are whose.
+    Discreet,
 }
 
 struct Stand {
@@ -81,6 +83,10 @@ impl StandIn {
                     )
                     .route("/crm/objects/2026-09/contacts", web::get().to(contacts))
                     .route("/crm/objects/2026-09/{others}", web::get().to(none))
+                    .route(
+                        "/crm/associations/2026-09/{from}/{to}/batch/read",
+                        web::post().to(details),
+                    )
                     .route(
                         "/crm/objects/2026-09/contacts/search",
                         web::post().to(search),
@@ -127,6 +133,9 @@ async fn token(form: String, stand: Data<Stand>) -> Json<Value> {
         "refresh_token": format!("{REFRESH}{}", "r".repeat(500)), "expires_in": 1800, "hub_id": "7", "user_id": 9,
         "scopes": "oauth crm.objects.contacts.read", "unexpected": [{"deep": true}],
     });
+    if stand.way == Way::Discreet {
+        answer["scopes"] = json!("oauth crm.objects.contacts.read crm.objects.companies.read");
+    }
     if stand.way == Way::Timeless {
         answer
             .as_object_mut()
@@ -140,6 +149,7 @@ async fn introspect() -> HttpResponse {
     HttpResponse::NotFound().body("<html>none here</html>")
 }
 
+/// Neither what an account is called nor which company a record belongs to.
 async fn details() -> HttpResponse {
     HttpResponse::Forbidden().json(json!({"category": "MISSING_SCOPES"}))
 }
@@ -365,6 +375,17 @@ async fn a_search_that_counts_more_than_it_gives_is_not_called_whole() {
         page.text().contains("counts more than it gives"),
         "{}",
         page.text()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_whose_companies_are_refused_are_left_as_they_are() {
+    let (mut ada, page, ..) = imported_twice_from(Way::Discreet).await;
+    assert_eq!(page.texts(".run h2")[0], "Import incomplete");
+    let names = ada.all_names("/items").await;
+    assert!(
+        names.iter().all(|name| name.starts_with("Person ")),
+        "{names:?}"
     );
 }
 
