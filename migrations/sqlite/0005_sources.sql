@@ -27,5 +27,7 @@ CREATE TABLE marks (
     connection_id INTEGER NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
     name TEXT NOT NULL,
     read_at INTEGER NOT NULL,
+    -- What was known of it then. What is known anew can make another item of a record that has not changed.
+    about TEXT NOT NULL,
     PRIMARY KEY (connection_id, name)
 );

@@ -134,7 +134,8 @@ pub struct Source {
     pub key: String,
     /// What a person calls it; empty where its stream says all.
     pub label: String,
-    /// What the adapter wants to know when it reads it. Nobody else does.
+    /// What the adapter wants to know when it reads it. Nobody else does; but once it is another, what
+    /// has not changed may read otherwise, and the listing is read whole.
     pub about: String,
 }
 

@@ -347,9 +347,10 @@ impl Tx {
                 row.push_bind(parent.map(|it| it.container.as_str())).push_bind(parent.map(|it| it.kind))
                     .push_bind(parent.map(|it| it.id.as_str()));
             });
+            // An answer that says less of a record, such as a search's, does not take its address away.
             sql.push(" ON CONFLICT (connection_id, container, type, provider_id) DO UPDATE SET
                 name = excluded.name, created_at = excluded.created_at,
-                modified_at = excluded.modified_at, url = excluded.url,
+                modified_at = excluded.modified_at, url = COALESCE(excluded.url, items.url),
                 fingerprint = excluded.fingerprint, seen_run = excluded.seen_run,
                 parent_container = excluded.parent_container, parent_kind = excluded.parent_kind,
                 parent_id = excluded.parent_id

@@ -129,7 +129,7 @@ pub struct OpenSource {
     pub cursor: Option<String>,
     /// Records of it that could not be understood so far.
     pub skipped: i64,
-    /// When it was last begun to be read to its end.
+    /// When it was last begun to be read to its end, with the same known of it as now.
     pub read_at: Option<i64>,
 }
 
@@ -344,9 +344,12 @@ impl Tx {
             .execute(db).await.map(Done::rows))?;
         if ended.coverage != Coverage::Partial {
             within!(self, db => sqlx::query(
-                "INSERT INTO marks (connection_id, name, read_at)
-                 SELECT connection_id, $2, started_at FROM runs WHERE id = $1 AND started_at IS NOT NULL
-                 ON CONFLICT (connection_id, name) DO UPDATE SET read_at = excluded.read_at")
+                "INSERT INTO marks (connection_id, name, read_at, about)
+                 SELECT r.connection_id, s.name, r.started_at, s.about
+                 FROM runs r JOIN run_streams s ON s.run_id = r.id
+                 WHERE r.id = $1 AND s.name = $2 AND r.started_at IS NOT NULL
+                 ON CONFLICT (connection_id, name)
+                 DO UPDATE SET read_at = excluded.read_at, about = excluded.about")
                 .bind(run).bind(source).execute(db).await.map(Done::rows))?;
         }
         Ok(())
@@ -399,6 +402,7 @@ impl Store {
             r#"SELECT s.name, s.stream, s.label, s.about, s."cursor", s.skipped, m.read_at
                FROM run_streams s JOIN runs r ON r.id = s.run_id
                LEFT JOIN marks m ON m.connection_id = r.connection_id AND m.name = s.name
+                   AND m.about = s.about
                WHERE s.run_id = $1 AND NOT s.done ORDER BY s.name LIMIT $2"#)
             .bind(run).bind(limit).fetch_all(db).await)
     }

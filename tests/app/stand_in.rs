@@ -38,6 +38,12 @@ pub enum Way {
     Closed,
     /// It answers with two hundred and half a page, then whole.
     Half,
+    /// Its searches name no next page, whatever there is.
+    Pageless,
+    /// Its searches count more than they give.
+    Withholding,
+    /// It tells nobody whose companies are whose.
+    Discreet,
 }
 
 struct Stand {
@@ -76,7 +82,16 @@ impl StandIn {
                         web::post().to(introspect),
                     )
                     .route("/crm/objects/2026-09/contacts", web::get().to(contacts))
-                    .route("/crm/objects/2026-09/{others}", web::get().to(none)),
+                    .route("/crm/objects/2026-09/{others}", web::get().to(none))
+                    .route(
+                        "/crm/associations/2026-09/{from}/{to}/batch/read",
+                        web::post().to(details),
+                    )
+                    .route(
+                        "/crm/objects/2026-09/contacts/search",
+                        web::post().to(search),
+                    )
+                    .route("/crm/objects/2026-09/{others}/search", web::post().to(none)),
             )
         })
         .workers(1)
@@ -118,6 +133,9 @@ async fn token(form: String, stand: Data<Stand>) -> Json<Value> {
         "refresh_token": format!("{REFRESH}{}", "r".repeat(500)), "expires_in": 1800, "hub_id": "7", "user_id": 9,
         "scopes": "oauth crm.objects.contacts.read", "unexpected": [{"deep": true}],
     });
+    if stand.way == Way::Discreet {
+        answer["scopes"] = json!("oauth crm.objects.contacts.read crm.objects.companies.read");
+    }
     if stand.way == Way::Timeless {
         answer
             .as_object_mut()
@@ -131,6 +149,7 @@ async fn introspect() -> HttpResponse {
     HttpResponse::NotFound().body("<html>none here</html>")
 }
 
+/// Neither what an account is called nor which company a record belongs to.
 async fn details() -> HttpResponse {
     HttpResponse::Forbidden().json(json!({"category": "MISSING_SCOPES"}))
 }
@@ -187,11 +206,30 @@ async fn none(stand: Data<Stand>) -> HttpResponse {
     }
 }
 
+/// Everybody has changed, by two at a time from the id that is asked for; less is said of them than in
+/// the list.
+async fn search(asked: Json<Value>, stand: Data<Stand>) -> Json<Value> {
+    let from = asked["filterGroups"][0]["filters"][1]["value"].as_str();
+    let from: u64 = from.and_then(|id| id.parse().ok()).unwrap_or(1);
+    let changed = |n| json!({"id": n, "properties": {"firstname": format!("Changed {n}")}});
+    let results: Vec<Value> = (from..from + 2)
+        .take_while(|n| *n <= 10)
+        .map(changed)
+        .collect();
+    let withheld = u64::from(stand.way == Way::Withholding);
+    Json(json!({"results": results, "total": 11 - from + withheld}))
+}
+
 fn record(n: u64) -> Value {
     json!({
         "id": n, "properties": {"firstname": format!("Person {n}"), "lastname": null, "age": 41},
         "createdAt": "2026-02-03T09:12:44+00:00", "updatedAt": if n == 1 { json!(null) } else { json!("2026-09-30T18:00:01Z") },
-        "url": if n == 2 { json!("javascript:alert(1)") } else { json!(null) }, "extra": {},
+        "url": match n {
+            2 => json!("javascript:alert(1)"),
+            3 => json!("https://crm.test/3"),
+            _ => json!(null),
+        },
+        "extra": {},
     })
 }
 
@@ -301,4 +339,59 @@ async fn an_account_that_allows_nothing_is_told_in_words() {
         1,
         "trying again would not help"
     );
+}
+
+/// The page of a connection that was imported, and then imported again for what has changed.
+async fn imported_twice_from(way: Way) -> (Visitor, Seen, StandIn, App, Stores) {
+    let (mut ada, _, hubspot, app, stores) = imported_from(way).await;
+    let again = ada.post("/integrations/hubspot/load", &[]).await;
+    let connection = again.location().to_owned();
+    let page = ada.imported(&connection).await;
+    (ada, page, hubspot, app, stores)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_names_no_next_page_is_read_as_far_as_it_counts() {
+    let (mut ada, page, ..) = imported_twice_from(Way::Pageless).await;
+    assert_eq!(
+        page.texts(".run h2")[0],
+        "Import finished",
+        "{}",
+        page.text()
+    );
+    let names = ada.all_names("/items").await;
+    assert!(
+        names.iter().all(|name| name.starts_with("Changed ")),
+        "{names:?}"
+    );
+    assert_eq!(names.len(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_counts_more_than_it_gives_is_not_called_whole() {
+    let (_ada, page, ..) = imported_twice_from(Way::Withholding).await;
+    assert_eq!(page.texts(".run h2")[0], "Import incomplete");
+    assert!(
+        page.text().contains("counts more than it gives"),
+        "{}",
+        page.text()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_whose_companies_are_refused_are_left_as_they_are() {
+    let (mut ada, page, ..) = imported_twice_from(Way::Discreet).await;
+    assert_eq!(page.texts(".run h2")[0], "Import incomplete");
+    let names = ada.all_names("/items").await;
+    assert!(
+        names.iter().all(|name| name.starts_with("Person ")),
+        "{names:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_keeps_its_link_when_an_answer_names_none() {
+    let (mut ada, ..) = imported_twice_from(Way::Pageless).await;
+    let list = ada.get("/items").await;
+    assert!(list.body.contains("https://crm.test/3"), "{}", list.body);
 }

@@ -11,9 +11,9 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tributary::item::{ConnectionId, IdentityId, Item, RunId, SignInId, UserId, WorkspaceId};
 use tributary::store::{
-    Approval, Approver, Cause, ConnectionState, Cost, DEADLINE, Error, Identity, ListQuery,
-    ListRow, Location, Mark, NewConnection, NewPerson, NewSource, PageCounts, Progress, RunState,
-    SealedGrant, SignIn, Store, Tx,
+    Approval, Approver, Cause, ConnectionState, Cost, Coverage, DEADLINE, Ended, Error, Identity,
+    ListQuery, ListRow, Location, Mark, NewConnection, NewPerson, NewSource, PageCounts, Progress,
+    RunState, SealedGrant, SignIn, Store, Tx,
 };
 
 use crate::support::database::{Database, column, execute, number, on_both_databases, schema};
@@ -48,6 +48,7 @@ on_both_databases! {
     a_page_and_the_cursor_behind_it_are_stored_together_or_not_at_all,
     a_stream_that_is_done_does_not_move,
     a_run_that_begins_again_goes_on_where_it_was,
+    a_listing_of_which_something_else_is_known_has_not_been_read_yet,
     a_deleted_connection_takes_along_what_hangs_on_it,
     the_list_is_newest_first_over_several_connections,
     walking_the_list_gives_every_item_once_whatever_the_step,
@@ -853,6 +854,43 @@ async fn a_run_that_begins_again_goes_on_where_it_was(at: Database) {
     let (latest, started) = (latest.expect("a run"), started.expect("a run"));
     assert_eq!((latest.id, latest.state), (run, RunState::Running));
     assert_eq!(latest.started_at, started.started_at);
+}
+
+/// A run that reads this listing whole, and whether it had been read before.
+async fn read_before(store: &Store, connection: ConnectionId, about: &str) -> bool {
+    let run = store.queue_run(connection, Cause::Hand, false).await;
+    let run = run.expect("a run");
+    let source = NewSource {
+        about,
+        ..root("records")
+    };
+    store.begin_run(run, &[source]).await.expect("it begins");
+    let left = store.sources_left(run, 10).await.expect("an answer");
+    let ended = Ended {
+        coverage: Coverage::Complete,
+        why: None,
+    };
+    store
+        .end_source(run, "records", &ended)
+        .await
+        .expect("stored");
+    store
+        .finish_run(run, RunState::Done, None)
+        .await
+        .expect("stored");
+    left[0].read_at.is_some()
+}
+
+async fn a_listing_of_which_something_else_is_known_has_not_been_read_yet(at: Database) {
+    let store = at.open().await;
+    let (connection, run) = importing(&store, "h/hubspot/1").await;
+    let finished = store.finish_run(run, RunState::Done, None).await;
+    finished.expect("stored");
+    let mut before = Vec::new();
+    for about in ["named by A", "named by A", "named by B", "named by B"] {
+        before.push(read_before(&store, connection, about).await);
+    }
+    assert_eq!(before, [false, true, false, true]);
 }
 
 async fn a_deleted_connection_takes_along_what_hangs_on_it(at: Database) {
