@@ -79,6 +79,7 @@ static DESCRIPTION: Description = Description {
     revokes_one_grant: false,
     allowance: None,
     every: Duration::from_secs(15 * 60),
+    when_empty: None,
     approvals_url: None,
 };
 

@@ -69,6 +69,9 @@ pub struct Description {
     pub allowance: Option<&'static str>,
     /// How often it is imported from, where nobody says otherwise.
     pub every: Duration,
+    /// What to tell where an import has brought nothing, which approving again may mend; `None` where an
+    /// account without anything is just that.
+    pub when_empty: Option<&'static str>,
     /// Where a person ends an approval at the provider, where we cannot do it for them.
     pub approvals_url: Option<&'static str>,
 }

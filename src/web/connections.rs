@@ -35,6 +35,8 @@ struct ConnectionPage {
     revokes: bool,
     connection: ConnectionView,
     run: Option<RunView>,
+    /// What to say of an account that has nothing, where approving again may help.
+    when_empty: Option<&'static str>,
     /// What imports take of a month's calls, where those are limited.
     cost: Option<String>,
     newest: Vec<ItemRow>,
@@ -121,6 +123,7 @@ pub async fn connection_show(
         None => None,
     };
     let live = run.as_ref().is_some_and(|run| run.live);
+    let brought_nothing = run.is_some() && !live && connection.items == 0;
     let way_in = app.store.way_in_of(id, sign_in.user_id).await?;
     let notice = instead_of(&app, &sign_in, query.instead_of.as_deref()).await?;
     let page = ConnectionPage {
@@ -138,6 +141,7 @@ pub async fn connection_show(
             .unwrap_or_default(),
         connection: connection_view(connection, provider, way_in, now),
         run,
+        when_empty: provider.when_empty.filter(|_| brought_nothing),
         cost,
     };
     let html = if fragment::is_wanted(&req) {

@@ -57,6 +57,7 @@ async fn brings_the_small_account(stores: Stores) {
     let page = ada.imported(&connection).await;
     assert_eq!(page.texts(".run h2"), ["Import finished"]);
     assert_eq!(page.texts("h1"), ["Small Office"]);
+    assert!(!page.text().contains("Nothing was shared"));
     let urls = urls(&mut ada).await;
     assert_eq!(urls.len() as u64, SMALL);
     assert_eq!(urls.iter().collect::<HashSet<_>>().len() as u64, SMALL);
@@ -192,6 +193,11 @@ async fn an_account_that_shared_nothing_has_nothing() {
     let page = ada.imported(&connection).await;
     assert_eq!(page.texts(".run h2"), ["Import finished"]);
     assert_eq!((page.count_of(".sum b"), sandbox.calls()), (0, 2));
+    assert!(page.text().contains("Nothing was shared with Tributary"));
+    assert!(
+        page.texts("main button")
+            .contains(&"Approve again".to_owned())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -84,6 +84,7 @@ static DESCRIPTION: Description = Description {
     revokes_one_grant: false,
     allowance: Some("the workspace’s monthly API calls"),
     every: Duration::from_secs(12 * 3_600),
+    when_empty: None,
     approvals_url: Some("https://airtable.com/account"),
 };
 

@@ -102,6 +102,10 @@ static DESCRIPTION: Description = Description {
     revokes_one_grant: false,
     allowance: None,
     every: Duration::from_secs(15 * 60),
+    when_empty: Some(
+        "Nothing was shared with Tributary in Notion’s picker. Approve again and choose the pages it may \
+         read. Notion may also take a few minutes to find what was just shared: then import again.",
+    ),
     approvals_url: None,
 };
 

@@ -73,6 +73,7 @@ static DESCRIPTION: Description = Description {
     revokes_one_grant: true,
     allowance: None,
     every: Duration::from_secs(15 * 60),
+    when_empty: None,
     approvals_url: None,
 };
 
