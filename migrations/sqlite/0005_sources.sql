@@ -16,7 +16,7 @@ ALTER TABLE run_streams ADD COLUMN code TEXT;
 ALTER TABLE run_streams ADD COLUMN reason TEXT;
 UPDATE run_streams SET stream = name;
 -- What is left of a run to read.
-CREATE INDEX run_streams_left ON run_streams (run_id) WHERE NOT done;
+CREATE INDEX run_streams_left ON run_streams (run_id, name) WHERE NOT done;
 
 -- Until when a run waits for its provider.
 ALTER TABLE runs ADD COLUMN waiting_until INTEGER;

@@ -384,6 +384,9 @@ impl Listing<'_> {
             let why = why.as_ref().map(|why| (why.code, why.words.as_str()));
             tx.end_source(run, self.name, &Ended { coverage, why })
                 .await?;
+            if self.stream.since && coverage != Coverage::Partial {
+                tx.mark_source(run, self.name).await?;
+            }
         }
         tx.commit().await
     }

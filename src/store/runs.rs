@@ -333,8 +333,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Notes how a listing ended. What was read to its end is remembered with the time at which the run
-    /// began: later runs ask for what has changed since.
+    /// Notes how a listing ended.
     pub async fn end_source(&mut self, run: RunId, source: &str, ended: &Ended<'_>) -> Result<()> {
         within!(self, db => sqlx::query(
             "UPDATE run_streams SET done = $3, coverage = $4, code = $5, reason = $6
@@ -342,16 +341,20 @@ impl Tx {
             .bind(run).bind(source).bind(true).bind(ended.coverage.as_str())
             .bind(ended.why.map(|why| why.0)).bind(ended.why.map(|why| why.1))
             .execute(db).await.map(Done::rows))?;
-        if ended.coverage != Coverage::Partial {
-            within!(self, db => sqlx::query(
-                "INSERT INTO marks (connection_id, name, read_at, about)
-                 SELECT r.connection_id, s.name, r.started_at, s.about
-                 FROM runs r JOIN run_streams s ON s.run_id = r.id
-                 WHERE r.id = $1 AND s.name = $2 AND r.started_at IS NOT NULL
-                 ON CONFLICT (connection_id, name)
-                 DO UPDATE SET read_at = excluded.read_at, about = excluded.about")
-                .bind(run).bind(source).execute(db).await.map(Done::rows))?;
-        }
+        Ok(())
+    }
+
+    /// Remembers when a listing was begun to be read that was read to its end: later runs ask for what
+    /// has changed since.
+    pub async fn mark_source(&mut self, run: RunId, source: &str) -> Result<()> {
+        within!(self, db => sqlx::query(
+            "INSERT INTO marks (connection_id, name, read_at, about)
+             SELECT r.connection_id, s.name, r.started_at, s.about
+             FROM runs r JOIN run_streams s ON s.run_id = r.id
+             WHERE r.id = $1 AND s.name = $2 AND r.started_at IS NOT NULL
+             ON CONFLICT (connection_id, name)
+             DO UPDATE SET read_at = excluded.read_at, about = excluded.about")
+            .bind(run).bind(source).execute(db).await.map(Done::rows))?;
         Ok(())
     }
 }

@@ -870,10 +870,10 @@ async fn read_before(store: &Store, connection: ConnectionId, about: &str) -> bo
         coverage: Coverage::Complete,
         why: None,
     };
-    store
-        .end_source(run, "records", &ended)
-        .await
-        .expect("stored");
+    let mut tx = store.begin().await.expect("a transaction");
+    tx.end_source(run, "records", &ended).await.expect("stored");
+    tx.mark_source(run, "records").await.expect("stored");
+    tx.commit().await.expect("a commit");
     store
         .finish_run(run, RunState::Done, None)
         .await
