@@ -60,7 +60,8 @@ pub struct StreamView {
     pub name: String,
     /// `120`, or `120 of 4,000`.
     pub fetched: String,
-    pub done: bool,
+    /// How it was read, once it was; the line is full then.
+    pub done: Option<&'static str>,
 }
 
 /// `GET /imports/{run}`
@@ -136,12 +137,17 @@ impl RunView {
         let waited = std::time::Duration::from_millis(sum(|it| it.waited_ms).unsigned_abs());
         Self {
             id: run.id,
-            state: match waits {
-                Some(_) => StateView {
+            state: match (waits, run.state) {
+                (Some(_), _) => StateView {
                     class: "waiting",
                     word: "Waiting",
                 },
-                None => run.state.into(),
+                // To call it complete would be more than anybody knows.
+                (None, RunState::Done) if sum(|stream| stream.unknown) > 0 => StateView {
+                    class: "connected",
+                    word: "Read to its end",
+                },
+                (None, state) => state.into(),
             },
             headline: match waits {
                 Some(until) => {
@@ -154,6 +160,7 @@ impl RunView {
             streams: run
                 .streams
                 .iter()
+                .filter(|stream| is_worth_a_line(stream, provider))
                 .map(|stream| StreamView::new(stream, provider))
                 .collect(),
             added: grouped(sum(|stream| stream.added)),
@@ -169,6 +176,14 @@ impl RunView {
     }
 }
 
+/// Lists that are opened on the way and bring nothing say nothing to anybody.
+fn is_worth_a_line(stream: &StreamProgress, provider: &Description) -> bool {
+    let root = provider
+        .stream(&stream.name)
+        .is_some_and(|known| known.root);
+    root || stream.fetched > 0 || stream.partial > 0
+}
+
 impl StreamView {
     fn new(stream: &StreamProgress, provider: &Description) -> Self {
         let words = provider.stream(&stream.name);
@@ -179,7 +194,12 @@ impl StreamView {
                 Some(total) => format!("{fetched} of {}", grouped(total)),
                 None => fetched,
             },
-            done: stream.done == stream.sources && stream.partial == 0,
+            done: match stream {
+                StreamProgress { partial: 1.., .. } => None,
+                StreamProgress { done, sources, .. } if done < sources => None,
+                StreamProgress { unknown: 1.., .. } => Some("read to its end"),
+                _ => Some("complete"),
+            },
         }
     }
 }

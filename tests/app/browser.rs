@@ -1,6 +1,6 @@
 //! The first way through the product, as a person goes it in Chromium.
 
-use crate::support::app::{App, Stores};
+use crate::support::app::{App, PROVIDERS, Start, Stores, sandbox_for};
 use crate::support::browser::{Browser, Look};
 
 /// From the welcome page through the sandbox's consent to the list, in this browser.
@@ -259,4 +259,52 @@ async fn without_scripts_on_a_phone_somebody_reconnects_and_disconnects() {
         dark: true,
     };
     reconnects_and_disconnects(look, "phone-plain").await;
+}
+
+/// Every provider side by side, one connection after the other.
+async fn connects_all_there_are(look: Look, name: &str) {
+    let stores = Stores::embedded();
+    let start = Start::on(&stores).with("NOTION_RATE", "off");
+    let sandbox = sandbox_for(&[start.port()], |options| options.rate = Some(10_000));
+    let at_sandbox = |start: Start, slug: &&str| start.provider_at(slug, &sandbox.url());
+    let app = PROVIDERS.iter().fold(start, at_sandbox).go().await;
+    let browser = Browser::open(look).await;
+    for (at, provider) in ["HubSpot", "Notion", "Airtable"].into_iter().enumerate() {
+        browser.goto(&app.url).await;
+        browser.press(&format!("Connect {provider}")).await;
+        browser.see("Sandbox").await;
+        browser.press("Approve").await;
+        browser.see("Import finished").await;
+        browser
+            .screenshot(&format!("{name}-2{at}-{provider}"))
+            .await;
+        assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    }
+    browser.goto(&app.url).await;
+    browser.see("Airtable connected").await;
+    browser.screenshot(&format!("{name}-23-dashboard")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    browser.goto(&format!("{}/items", app.url)).await;
+    browser.see("420 in all").await;
+    browser.screenshot(&format!("{name}-24-items")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    app.stop().await;
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_scripts_somebody_connects_all_there_are() {
+    connects_all_there_are(Look::default(), "scripts").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_scripts_on_a_phone_somebody_connects_all_there_are() {
+    let look = Look {
+        scripts: false,
+        width: 360,
+        height: 740,
+        dark: true,
+    };
+    connects_all_there_are(look, "phone-plain").await;
 }
