@@ -7,6 +7,7 @@ mod audit;
 mod authorize;
 mod connections;
 mod disconnect;
+mod docs;
 mod errors;
 mod fragment;
 mod guard;

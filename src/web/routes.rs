@@ -11,8 +11,8 @@ use actix_web::{Error, HttpResponse, Resource, Route};
 
 use super::errors::{self, WebError};
 use super::{
-    App, api, assets, audit, authorize, connections, disconnect, guard, headers, health, home,
-    imports, items, limits, load, log, oauth_callback, origin, schedule, session, sessions,
+    App, api, assets, audit, authorize, connections, disconnect, docs, guard, headers, health,
+    home, imports, items, limits, load, log, oauth_callback, origin, schedule, session, sessions,
     sign_in_link, sign_out, urls, way_in,
 };
 
@@ -52,6 +52,7 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
             .app_data(app)
             .service(resource(urls::HEALTHZ).route(read().to(health::alive)))
             .service(resource(urls::READYZ).route(read().to(health::ready)))
+            .service(resource(urls::DOCS_ERRORS).route(read().to(docs::errors_show)))
             .service(resource(urls::ASSET).route(read().to(assets::asset_show)))
             .service(
                 scope("")

@@ -25,6 +25,7 @@ pub const AUDIT: &str = "/audit";
 pub const API_CONNECTIONS: &str = "/api/v1/connections";
 pub const API_IMPORTS: &str = "/api/v1/imports";
 pub const API_IMPORT: &str = "/api/v1/imports/{run}";
+pub const DOCS_ERRORS: &str = "/docs/errors";
 pub const ASSET: &str = "/static/{hash}/{name:.*}";
 pub const HEALTHZ: &str = "/healthz";
 pub const READYZ: &str = "/readyz";
@@ -53,6 +54,11 @@ pub fn sessions() -> &'static str {
 
 pub fn sessions_end_all() -> &'static str {
     SESSIONS_END_ALL
+}
+
+/// The place where an error of this code is explained.
+pub fn error(code: &str) -> String {
+    format!("{DOCS_ERRORS}#{code}")
 }
 
 pub fn audit() -> &'static str {

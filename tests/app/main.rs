@@ -11,6 +11,7 @@ mod browser_harness;
 mod cli;
 mod disconnect;
 mod ephemeral;
+mod errors;
 mod hubspot;
 mod imports;
 mod ledger;

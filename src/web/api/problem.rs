@@ -4,6 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde_json::json;
 
+use crate::web::urls;
+
 /// What goes wrong, for programs. `parameter` names the one at fault, where one is.
 pub fn problem(
     status: StatusCode,
@@ -13,7 +15,7 @@ pub fn problem(
     parameter: Option<&str>,
 ) -> HttpResponse {
     let mut body = json!({
-        "type": format!("/docs/errors#{code}"),
+        "type": urls::error(code),
         "title": title,
         "status": status.as_u16(),
         "code": code,
