@@ -495,13 +495,14 @@ impl Store {
             .execute(db).await.map(Done::rows))?;
         if ended == 1 {
             let got_somewhere = matches!(state, RunState::Done | RunState::Partial);
+            let failed = state == RunState::Failed;
             // The next one is planned by whoever looks next.
             within!(tx, db => sqlx::query(
                 "UPDATE connections SET next_import_at = NULL,
                     last_import_at = CASE WHEN $3 THEN $2 ELSE last_import_at END,
-                    failures = CASE WHEN $3 THEN 0 ELSE failures + 1 END
+                    failures = CASE WHEN $3 THEN 0 WHEN $4 THEN failures + 1 ELSE failures END
                  WHERE id = (SELECT connection_id FROM runs WHERE id = $1)")
-                .bind(run).bind(now).bind(got_somewhere).execute(db).await.map(Done::rows))?;
+                .bind(run).bind(now).bind(got_somewhere).bind(failed).execute(db).await.map(Done::rows))?;
         }
         tx.commit().await
     }

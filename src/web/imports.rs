@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::errors::{Result, WebError};
 use super::guard::SignedIn;
 use super::page::{Chrome, Here, ProviderView, StateView, When, capital, grouped, length};
-use super::{App, fragment};
+use super::{App, fragment, urls};
 use crate::item::{ConnectionId, RunId};
 use crate::providers::Description;
 use crate::store::{Coverage, Covered, Run, RunState, StreamProgress};
@@ -102,6 +102,21 @@ pub async fn import_show(
         false => page.render()?,
     };
     Ok(fragment::html(html))
+}
+
+/// `POST /imports/{run}/cancel`: ends it after the pages at hand; what was read stays.
+pub async fn import_cancel(
+    req: HttpRequest,
+    app: web::Data<App>,
+    SignedIn(sign_in): SignedIn,
+    id: web::Path<String>,
+) -> Result<HttpResponse> {
+    let id: RunId = id.parse().map_err(|_| WebError::NotFound)?;
+    let run = app.store.run(sign_in.workspace_id, id).await?;
+    run.ok_or(WebError::NotFound)?;
+    // Whoever drives it finds it ended when the next page is to be stored.
+    app.store.finish_run(id, RunState::Cancelled, None).await?;
+    Ok(fragment::redirect(&req, &urls::import(id)))
 }
 
 impl ReportLine {

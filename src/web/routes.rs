@@ -87,6 +87,10 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                         post().to(disconnect::connection_disconnect),
                     ))
                     .service(closed(urls::IMPORT, read().to(imports::import_show)))
+                    .service(closed(
+                        urls::IMPORT_CANCEL,
+                        post().to(imports::import_cancel),
+                    ))
                     .service(closed(urls::WAY_IN, post().to(way_in::way_in_add)))
                     .service(closed(urls::SESSIONS, read().to(sessions::sessions_list)))
                     .service(closed(

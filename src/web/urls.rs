@@ -15,6 +15,7 @@ pub const CONNECTION: &str = "/connections/{connection}";
 pub const SCHEDULE: &str = "/connections/{connection}/schedule";
 pub const DISCONNECT: &str = "/connections/{connection}/disconnect";
 pub const IMPORT: &str = "/imports/{run}";
+pub const IMPORT_CANCEL: &str = "/imports/{run}/cancel";
 pub const WAY_IN: &str = "/connections/{connection}/way-in";
 pub const SESSIONS: &str = "/sessions";
 pub const SESSIONS_END_ALL: &str = "/sessions/end-all";
@@ -76,6 +77,10 @@ pub fn sign_in_link(token: &str) -> String {
 
 pub fn import(id: impl Borrow<RunId>) -> String {
     IMPORT.replace("{run}", &id.borrow().to_string())
+}
+
+pub fn import_cancel(id: impl Borrow<RunId>) -> String {
+    IMPORT_CANCEL.replace("{run}", &id.borrow().to_string())
 }
 
 pub fn way_in(id: impl Borrow<ConnectionId>) -> String {

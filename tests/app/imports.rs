@@ -235,3 +235,41 @@ async fn odd_names_are_shown_as_text_and_by_the_next_best_rule() {
         "an id beyond what a float holds"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_import_ends_keeps_what_it_has_and_can_be_begun_again() {
+    let stores = Stores::embedded();
+    let (app, sandbox) = App::with_sandbox_of(&stores, |options| {
+        options.contacts = Some(20_000);
+        options.rate = Some(10_000);
+    })
+    .await;
+    let mut ada = Visitor::of(&app.url);
+    let connection = ada.connect("10k").await;
+    let mut cancel = None;
+    until("some contacts are there", async || {
+        let page = ada.get(&connection).await;
+        cancel = page.attribute(".run-head form", "action");
+        page.count_of(".sum b") > 0
+    })
+    .await;
+    let seen = ada.post(&cancel.expect("a button"), &[]).await;
+    let page = ada.get(seen.location()).await;
+    assert_eq!(page.texts("h1"), ["Import cancelled"]);
+    // Whoever drives it notices before long, and asks no more.
+    let mut calls = sandbox.calls();
+    until("nothing is asked any more", async || {
+        let before = std::mem::replace(&mut calls, sandbox.calls());
+        before == calls
+    })
+    .await;
+    let kept = ada.get(&connection).await.count_of(".sum b");
+    assert!(kept > 0 && kept < 26_000, "{kept}");
+    let id = connection.rsplit('/').next().expect("an id").to_owned();
+    ada.post(
+        "/integrations/hubspot/load",
+        &[("connection", &id), ("full", "1")],
+    )
+    .await;
+    assert_eq!(ada.imported(&connection).await.count_of(".sum b"), 26_000);
+}
