@@ -1,6 +1,6 @@
 //! The listings: what each is asked, and which others it leads to.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -15,6 +15,9 @@ use crate::providers::{Page, Read, Source};
 const SIZE: u32 = 100;
 /// Blocks that are looked into in each other, and gone up through. Nobody writes so deep on purpose.
 const DEEPEST: u32 = 20;
+
+/// What the times that Notion tells are cut to.
+const MINUTE: TimeDelta = TimeDelta::minutes(1);
 
 /// The longest object that is remembered; most are a third of it.
 const SHORT: usize = 8_000;
@@ -63,6 +66,9 @@ struct Reached {
     cursor: Option<String>,
     /// When the last row was made that came.
     last: Option<String>,
+    /// Whether some rows are out of reach.
+    #[serde(default)]
+    missed: bool,
 }
 
 impl Reached {
@@ -83,6 +89,22 @@ impl Reached {
             from: Some(from.clone()),
             cursor: None,
             last: Some(from),
+            missed: self.missed,
+        })
+    }
+
+    /// Where another query goes on after one that gave all it gives: past a minute that holds more, for
+    /// later rows are not to be missed with the rest of that one's.
+    fn beyond(&self) -> Option<Self> {
+        self.anew().or_else(|| {
+            let last = DateTime::parse_from_rfc3339(self.last.as_deref()?).ok()?;
+            let from = Some(moment((last + MINUTE).to_utc()));
+            Some(Self {
+                from: from.clone(),
+                cursor: None,
+                last: from,
+                missed: true,
+            })
         })
     }
 
@@ -90,10 +112,7 @@ impl Reached {
         let from =
             |stamp: &str, time: &str| json!({"timestamp": stamp, stamp: {"on_or_after": time}});
         let made = self.from.as_deref().map(|time| from("created_time", time));
-        let edited = since.map(|time| {
-            let time = time.to_rfc3339_opts(SecondsFormat::Millis, true);
-            from("last_edited_time", &time)
-        });
+        let edited = since.map(|time| from("last_edited_time", &moment(time)));
         let mut body = json!({
             "sorts": [{ "timestamp": "created_time", "direction": "ascending" }],
             "page_size": SIZE,
@@ -109,6 +128,10 @@ impl Reached {
         }
         body
     }
+}
+
+fn moment(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// The rows of a data source. In a wiki there are data sources among them.
@@ -129,13 +152,13 @@ pub async fn rows(read: &Read<'_>) -> Result<Page, Failure> {
     reached.last = haul.last_made.take().or(reached.last);
     let next = match &reached.cursor {
         Some(_) => Some(reached.clone()),
-        None if is_capped => reached.anew(),
+        None if is_capped => reached.beyond(),
         None => None,
     };
-    let is_stuck = is_capped && next.is_none();
+    let is_short = reached.missed || (is_capped && next.is_none());
     Ok(Page {
         next: next.map(|reached| reached.write()),
-        cut_short: is_stuck.then(|| "more than 10,000 rows were made in one minute".to_owned()),
+        cut_short: is_short.then(|| "more than 10,000 rows were made in one minute".to_owned()),
         ..haul.page
     })
 }
@@ -581,6 +604,7 @@ mod tests {
             from: from.map(str::to_owned),
             cursor: Some("c".into()),
             last: last.map(str::to_owned),
+            missed: false,
         };
         let anew = reached(None, Some("2026-05-02T08:11:00.000Z"))
             .anew()
@@ -592,6 +616,25 @@ mod tests {
         assert!(anew.anew().is_none(), "it would get no further");
         assert!(reached(None, None).anew().is_none(), "nothing has come yet");
         assert_eq!(Reached::read(Some(&anew.write())), anew);
+    }
+
+    #[test]
+    fn a_minute_with_more_rows_than_a_query_gives_hides_no_later_ones_and_is_told() {
+        let at = |time: &str| Some(format!("2026-05-02T08:{time}:00.000Z"));
+        let first = Reached {
+            last: at("11"),
+            ..Reached::default()
+        };
+        let same = first.beyond().unwrap();
+        assert_eq!((&same.from, same.missed), (&at("11"), false));
+        let later = same.beyond().unwrap();
+        assert_eq!((&later.from, later.missed), (&at("12"), true));
+        let on = Reached {
+            last: at("30"),
+            ..later
+        };
+        assert!(on.beyond().unwrap().missed, "what was missed stays missed");
+        assert!(Reached::default().beyond().is_none());
     }
 
     #[test]
