@@ -13,6 +13,8 @@ use crate::providers::{Page, Read, Source};
 
 /// The largest pages Notion gives.
 const SIZE: u32 = 100;
+/// Those of a data source that Notion cannot answer for in time otherwise.
+const SMALL: u32 = 10;
 /// Blocks that are looked into in each other, and gone up through. Nobody writes so deep on purpose.
 const DEEPEST: u32 = 20;
 
@@ -69,6 +71,9 @@ struct Reached {
     /// Whether some rows are out of reach.
     #[serde(default)]
     missed: bool,
+    /// Whether Notion was too slow for large pages.
+    #[serde(default)]
+    small: bool,
 }
 
 impl Reached {
@@ -89,7 +94,7 @@ impl Reached {
             from: Some(from.clone()),
             cursor: None,
             last: Some(from),
-            missed: self.missed,
+            ..self.clone()
         })
     }
 
@@ -104,6 +109,7 @@ impl Reached {
                 cursor: None,
                 last: from,
                 missed: true,
+                ..self.clone()
             })
         })
     }
@@ -115,7 +121,7 @@ impl Reached {
         let edited = since.map(|time| from("last_edited_time", &moment(time)));
         let mut body = json!({
             "sorts": [{ "timestamp": "created_time", "direction": "ascending" }],
-            "page_size": SIZE,
+            "page_size": if self.small { SMALL } else { SIZE },
         });
         let mut filters: Vec<Value> = made.into_iter().chain(edited).collect();
         match filters.len() {
@@ -138,12 +144,17 @@ fn moment(time: DateTime<Utc>) -> String {
 pub async fn rows(read: &Read<'_>) -> Result<Page, Failure> {
     let path = format!("/v1/data_sources/{}/query", read.source.key);
     let mut reached = Reached::read(read.cursor);
-    let answer: List = match post(read.api, &path, &reached.query(read.since)).await {
-        Err(lost) if lost.kind == FailureKind::CursorLost => {
-            reached = reached.anew().ok_or(lost)?;
-            post(read.api, &path, &reached.query(read.since)).await?
+    let answer = loop {
+        match post(read.api, &path, &reached.query(read.since)).await {
+            Err(lost) if lost.kind == FailureKind::CursorLost => {
+                reached = reached.anew().ok_or(lost)?;
+            }
+            // Where the size was not what was too much, that costs no more than a few calls.
+            Err(slow) if slow.kind == FailureKind::Passing && !reached.small => {
+                reached.small = true;
+            }
+            answer => break answer?,
         }
-        answer => answer?,
     };
     reached.cursor = answer.next();
     let is_capped = answer.is_capped();
@@ -604,7 +615,7 @@ mod tests {
             from: from.map(str::to_owned),
             cursor: Some("c".into()),
             last: last.map(str::to_owned),
-            missed: false,
+            ..Reached::default()
         };
         let anew = reached(None, Some("2026-05-02T08:11:00.000Z"))
             .anew()
@@ -635,6 +646,27 @@ mod tests {
         };
         assert!(on.beyond().unwrap().missed, "what was missed stays missed");
         assert!(Reached::default().beyond().is_none());
+    }
+
+    #[test]
+    fn pages_stay_small_where_notion_was_too_slow_for_large_ones() {
+        let slow = Reached {
+            last: Some("2026-05-02T08:11:00.000Z".into()),
+            small: true,
+            ..Reached::default()
+        };
+        let size = |reached: &Reached| reached.query(None)["page_size"].clone();
+        assert_eq!(
+            (size(&Reached::default()), size(&slow)),
+            (100.into(), 10.into())
+        );
+        for next in [
+            slow.anew(),
+            slow.beyond(),
+            Some(Reached::read(Some(&slow.write()))),
+        ] {
+            assert_eq!(size(&next.unwrap()), 10);
+        }
     }
 
     #[test]
