@@ -13,7 +13,7 @@ use crate::providers::{Page, Read, Source};
 
 /// The largest pages Notion gives.
 const SIZE: u32 = 100;
-/// Those of a data source that Notion cannot answer for in time otherwise.
+/// Those that are asked for where Notion is too slow for the largest, or they are too long to read.
 const SMALL: u32 = 10;
 /// Blocks that are looked into in each other, and gone up through. Nobody writes so deep on purpose.
 const DEEPEST: u32 = 20;
@@ -46,6 +46,10 @@ pub async fn search(read: &Read<'_>, object: &str) -> Result<Page, Failure> {
         Err(lost) if lost.kind == FailureKind::CursorLost => {
             post(read.api, "/v1/search", &body).await?
         }
+        Err(large) if large.kind == FailureKind::TooLarge => {
+            body["page_size"] = SMALL.into();
+            post(read.api, "/v1/search", &body).await?
+        }
         answer => answer?,
     };
     let (next, is_capped) = (answer.next(), answer.is_capped());
@@ -71,7 +75,7 @@ struct Reached {
     /// Whether some rows are out of reach.
     #[serde(default)]
     missed: bool,
-    /// Whether Notion was too slow for large pages.
+    /// Whether large pages were too much.
     #[serde(default)]
     small: bool,
 }
@@ -150,9 +154,7 @@ pub async fn rows(read: &Read<'_>) -> Result<Page, Failure> {
                 reached = reached.anew().ok_or(lost)?;
             }
             // Where the size was not what was too much, that costs no more than a few calls.
-            Err(slow) if slow.kind == FailureKind::Passing && !reached.small => {
-                reached.small = true;
-            }
+            Err(much) if is_too_much(&much) && !reached.small => reached.small = true,
             answer => break answer?,
         }
     };
@@ -172,6 +174,11 @@ pub async fn rows(read: &Read<'_>) -> Result<Page, Failure> {
         cut_short: is_short.then(|| "more than 10,000 rows were made in one minute".to_owned()),
         ..haul.page
     })
+}
+
+/// Whether fewer rows may come where so many did not.
+fn is_too_much(failure: &Failure) -> bool {
+    matches!(failure.kind, FailureKind::Passing | FailureKind::TooLarge)
 }
 
 /// A database, and the data sources that it holds.
