@@ -348,7 +348,8 @@ fn no_token(error: GrantError) -> Failure {
 
 fn unreachable(error: Unreachable) -> Failure {
     let kind = match error {
-        Unreachable::Forbidden(_) | Unreachable::TooLarge => FailureKind::Refused,
+        Unreachable::Forbidden(_) => FailureKind::Refused,
+        Unreachable::TooLarge => FailureKind::TooLarge,
         Unreachable::Late | Unreachable::Network(_) => FailureKind::Passing,
     };
     Failure::new(kind, &error.to_string())

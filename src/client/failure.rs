@@ -40,6 +40,8 @@ pub enum FailureKind {
     CursorLost,
     /// The provider's pages lead in circles or nowhere.
     Endless,
+    /// The answer is longer than any that is read; one to a smaller question may not be.
+    TooLarge,
     /// The provider refused the request itself; trying again does not help.
     Refused,
     /// There is no approval left to call with.

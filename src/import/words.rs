@@ -151,6 +151,13 @@ pub fn of_failure(
             "unreachable",
             format!("{name} lost its place in {it} again and again. {KEPT} Import again later."),
         ),
+        FailureKind::TooLarge => why(
+            "refused",
+            format!(
+                "{name} {said} when it was asked for {it}, which is more than Tributary reads at once. \
+                 {KEPT} Tell whoever runs this Tributary."
+            ),
+        ),
         FailureKind::Refused | FailureKind::StoreAway => why(
             "refused",
             format!(

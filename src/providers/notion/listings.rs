@@ -1,6 +1,6 @@
 //! The listings: what each is asked, and which others it leads to.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -13,8 +13,13 @@ use crate::providers::{Page, Read, Source};
 
 /// The largest pages Notion gives.
 const SIZE: u32 = 100;
+/// Those that are asked for where Notion is too slow for the largest, or they are too long to read.
+const SMALL: u32 = 10;
 /// Blocks that are looked into in each other, and gone up through. Nobody writes so deep on purpose.
 const DEEPEST: u32 = 20;
+
+/// What the times that Notion tells are cut to.
+const MINUTE: TimeDelta = TimeDelta::minutes(1);
 
 /// The longest object that is remembered; most are a third of it.
 const SHORT: usize = 8_000;
@@ -41,6 +46,10 @@ pub async fn search(read: &Read<'_>, object: &str) -> Result<Page, Failure> {
         Err(lost) if lost.kind == FailureKind::CursorLost => {
             post(read.api, "/v1/search", &body).await?
         }
+        Err(large) if large.kind == FailureKind::TooLarge => {
+            body["page_size"] = SMALL.into();
+            post(read.api, "/v1/search", &body).await?
+        }
         answer => answer?,
     };
     let (next, is_capped) = (answer.next(), answer.is_capped());
@@ -63,6 +72,12 @@ struct Reached {
     cursor: Option<String>,
     /// When the last row was made that came.
     last: Option<String>,
+    /// Whether some rows are out of reach.
+    #[serde(default)]
+    missed: bool,
+    /// Whether large pages were too much.
+    #[serde(default)]
+    small: bool,
 }
 
 impl Reached {
@@ -83,6 +98,23 @@ impl Reached {
             from: Some(from.clone()),
             cursor: None,
             last: Some(from),
+            ..self.clone()
+        })
+    }
+
+    /// Where another query goes on after one that gave all it gives: past a minute that holds more, for
+    /// later rows are not to be missed with the rest of that one's.
+    fn beyond(&self) -> Option<Self> {
+        self.anew().or_else(|| {
+            let last = DateTime::parse_from_rfc3339(self.last.as_deref()?).ok()?;
+            let from = Some(moment((last + MINUTE).to_utc()));
+            Some(Self {
+                from: from.clone(),
+                cursor: None,
+                last: from,
+                missed: true,
+                ..self.clone()
+            })
         })
     }
 
@@ -90,13 +122,10 @@ impl Reached {
         let from =
             |stamp: &str, time: &str| json!({"timestamp": stamp, stamp: {"on_or_after": time}});
         let made = self.from.as_deref().map(|time| from("created_time", time));
-        let edited = since.map(|time| {
-            let time = time.to_rfc3339_opts(SecondsFormat::Millis, true);
-            from("last_edited_time", &time)
-        });
+        let edited = since.map(|time| from("last_edited_time", &moment(time)));
         let mut body = json!({
             "sorts": [{ "timestamp": "created_time", "direction": "ascending" }],
-            "page_size": SIZE,
+            "page_size": if self.small { SMALL } else { SIZE },
         });
         let mut filters: Vec<Value> = made.into_iter().chain(edited).collect();
         match filters.len() {
@@ -111,16 +140,23 @@ impl Reached {
     }
 }
 
+fn moment(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
 /// The rows of a data source. In a wiki there are data sources among them.
 pub async fn rows(read: &Read<'_>) -> Result<Page, Failure> {
     let path = format!("/v1/data_sources/{}/query", read.source.key);
     let mut reached = Reached::read(read.cursor);
-    let answer: List = match post(read.api, &path, &reached.query(read.since)).await {
-        Err(lost) if lost.kind == FailureKind::CursorLost => {
-            reached = reached.anew().ok_or(lost)?;
-            post(read.api, &path, &reached.query(read.since)).await?
+    let answer = loop {
+        match post(read.api, &path, &reached.query(read.since)).await {
+            Err(lost) if lost.kind == FailureKind::CursorLost => {
+                reached = reached.anew().ok_or(lost)?;
+            }
+            // Where the size was not what was too much, that costs no more than a few calls.
+            Err(much) if is_too_much(&much) && !reached.small => reached.small = true,
+            answer => break answer?,
         }
-        answer => answer?,
     };
     reached.cursor = answer.next();
     let is_capped = answer.is_capped();
@@ -129,15 +165,20 @@ pub async fn rows(read: &Read<'_>) -> Result<Page, Failure> {
     reached.last = haul.last_made.take().or(reached.last);
     let next = match &reached.cursor {
         Some(_) => Some(reached.clone()),
-        None if is_capped => reached.anew(),
+        None if is_capped => reached.beyond(),
         None => None,
     };
-    let is_stuck = is_capped && next.is_none();
+    let is_short = reached.missed || (is_capped && next.is_none());
     Ok(Page {
         next: next.map(|reached| reached.write()),
-        cut_short: is_stuck.then(|| "more than 10,000 rows were made in one minute".to_owned()),
+        cut_short: is_short.then(|| "more than 10,000 rows were made in one minute".to_owned()),
         ..haul.page
     })
+}
+
+/// Whether fewer rows may come where so many did not.
+fn is_too_much(failure: &Failure) -> bool {
+    matches!(failure.kind, FailureKind::Passing | FailureKind::TooLarge)
 }
 
 /// A database, and the data sources that it holds.
@@ -581,6 +622,7 @@ mod tests {
             from: from.map(str::to_owned),
             cursor: Some("c".into()),
             last: last.map(str::to_owned),
+            ..Reached::default()
         };
         let anew = reached(None, Some("2026-05-02T08:11:00.000Z"))
             .anew()
@@ -592,6 +634,46 @@ mod tests {
         assert!(anew.anew().is_none(), "it would get no further");
         assert!(reached(None, None).anew().is_none(), "nothing has come yet");
         assert_eq!(Reached::read(Some(&anew.write())), anew);
+    }
+
+    #[test]
+    fn a_minute_with_more_rows_than_a_query_gives_hides_no_later_ones_and_is_told() {
+        let at = |time: &str| Some(format!("2026-05-02T08:{time}:00.000Z"));
+        let first = Reached {
+            last: at("11"),
+            ..Reached::default()
+        };
+        let same = first.beyond().unwrap();
+        assert_eq!((&same.from, same.missed), (&at("11"), false));
+        let later = same.beyond().unwrap();
+        assert_eq!((&later.from, later.missed), (&at("12"), true));
+        let on = Reached {
+            last: at("30"),
+            ..later
+        };
+        assert!(on.beyond().unwrap().missed, "what was missed stays missed");
+        assert!(Reached::default().beyond().is_none());
+    }
+
+    #[test]
+    fn pages_stay_small_where_notion_was_too_slow_for_large_ones() {
+        let slow = Reached {
+            last: Some("2026-05-02T08:11:00.000Z".into()),
+            small: true,
+            ..Reached::default()
+        };
+        let size = |reached: &Reached| reached.query(None)["page_size"].clone();
+        assert_eq!(
+            (size(&Reached::default()), size(&slow)),
+            (100.into(), 10.into())
+        );
+        for next in [
+            slow.anew(),
+            slow.beyond(),
+            Some(Reached::read(Some(&slow.write()))),
+        ] {
+            assert_eq!(size(&next.unwrap()), 10);
+        }
     }
 
     #[test]
