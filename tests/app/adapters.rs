@@ -276,6 +276,26 @@ async fn says_reconnect_when_its_grant_has_ended_and_keeps_the_items(ground: Gro
     is_finished(&ada.imported(&connection).await);
 }
 
+async fn is_left_with_a_receipt_that_says_what_became_of_the_approval(ground: Ground) {
+    let (mut ada, connection, page) = ground.connected().await;
+    let all = page.count_of(".sum b");
+    let receipt = ada.post(&format!("{connection}/disconnect"), &[]).await;
+    let said = receipt.text();
+    assert!(said.contains(&format!("{all} items removed")), "{said}");
+    let it = ground.it;
+    match (it.revoke_path, it.introspect_path) {
+        (Some(_), Some(_)) => assert!(said.contains("confirms that it is good no more"), "{said}"),
+        (Some(_), None) => assert!(said.contains("was revoked"), "{said}"),
+        (None, _) => assert!(!said.contains("was revoked"), "{said}"),
+    }
+    let links = receipt.attributes("main a", "href");
+    if let Some(there) = it.approvals_url {
+        assert!(links.iter().any(|link| link == there), "{links:?}");
+    }
+    assert_eq!(ada.get(&connection).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(ada.all_names("/items").await.len(), 0);
+}
+
 async fn finds_what_has_changed(ground: Ground) {
     let (mut ada, connection, page) = ground.connected().await;
     let all = page.count_of(".sum b");
@@ -336,6 +356,7 @@ keep! {
     goes_on_from_its_cursors_after_a_stop,
     renews_an_expired_token_once,
     says_reconnect_when_its_grant_has_ended_and_keeps_the_items,
+    is_left_with_a_receipt_that_says_what_became_of_the_approval,
     finds_what_has_changed,
     gets_over_faults_that_pass,
 }
