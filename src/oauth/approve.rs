@@ -206,7 +206,10 @@ impl Desk<'_> {
         self.grants
             .keep(&mut tx, approval.connection, &token.tokens)
             .await?;
-        tx.queue_run(approval.connection, Cause::Connect, approval.fresh)
+        // What a person shares now may have been there, unchanged, for long.
+        let chosen = self.provider.description().shares_nothing.is_some();
+        let full = approval.fresh || chosen;
+        tx.queue_run(approval.connection, Cause::Connect, full)
             .await?;
         tx.commit().await?;
         Ok(Approved { approval, sign_in })

@@ -201,6 +201,19 @@ async fn an_account_that_shared_nothing_has_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_approves_again_may_share_what_has_been_there_for_long_so_everything_is_read() {
+    let stores = Stores::embedded();
+    let (app, sandbox) = app(&stores, |_| {}).await;
+    let mut ada = Visitor::of(&app.url);
+    let connection = ada.connect_to(NOTION, "small").await;
+    ada.imported(&connection).await;
+    let first = sandbox.calls();
+    assert_eq!(ada.connect_to(NOTION, "small").await, connection);
+    ada.imported(&connection).await;
+    assert_eq!(sandbox.calls(), 2 * first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_with_faults_is_read_as_one_without() {
     let stores = Stores::embedded();
     let (app, sandbox) = app(&stores, |options| options.contacts = Some(160)).await;
