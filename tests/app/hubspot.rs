@@ -41,7 +41,7 @@ fn figures(page: &Seen) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_contact_and_a_deal_stand_in_their_company() {
-    let (mut ada, ..) = imported("small", |_| {}).await;
+    let (mut ada, _, _app, _sandbox, _stores) = imported("small", |_| {}).await;
     let list = ada.get("/items?limit=200").await;
     let places = list.texts("td.c-account");
     let kinds = list.texts("td.c-kind");
@@ -138,7 +138,7 @@ async fn a_record_that_was_merged_into_another_is_gone_when_the_other_is_seen() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_right_that_was_not_granted_is_named_and_the_rest_is_read() {
-    let (mut ada, connection, ..) = imported("empty", |_| {}).await;
+    let (mut ada, connection, _app, _sandbox, _stores) = imported("empty", |_| {}).await;
     let page = ada.get(&connection).await;
     assert_eq!(page.texts(".run h2"), ["Import incomplete"]);
     let rights = page.texts(".details li");
