@@ -352,7 +352,7 @@ async fn imported_twice_from(way: Way) -> (Visitor, Seen, StandIn, App, Stores) 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_that_names_no_next_page_is_read_as_far_as_it_counts() {
-    let (mut ada, page, ..) = imported_twice_from(Way::Pageless).await;
+    let (mut ada, page, _hubspot, _app, _stores) = imported_twice_from(Way::Pageless).await;
     assert_eq!(
         page.texts(".run h2")[0],
         "Import finished",
@@ -369,7 +369,7 @@ async fn a_search_that_names_no_next_page_is_read_as_far_as_it_counts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_that_counts_more_than_it_gives_is_not_called_whole() {
-    let (_ada, page, ..) = imported_twice_from(Way::Withholding).await;
+    let (_ada, page, _hubspot, _app, _stores) = imported_twice_from(Way::Withholding).await;
     assert_eq!(page.texts(".run h2")[0], "Import incomplete");
     assert!(
         page.text().contains("counts more than it gives"),
@@ -380,7 +380,7 @@ async fn a_search_that_counts_more_than_it_gives_is_not_called_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_whose_companies_are_refused_are_left_as_they_are() {
-    let (mut ada, page, ..) = imported_twice_from(Way::Discreet).await;
+    let (mut ada, page, _hubspot, _app, _stores) = imported_twice_from(Way::Discreet).await;
     assert_eq!(page.texts(".run h2")[0], "Import incomplete");
     let names = ada.all_names("/items").await;
     assert!(
@@ -391,7 +391,7 @@ async fn records_whose_companies_are_refused_are_left_as_they_are() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_keeps_its_link_when_an_answer_names_none() {
-    let (mut ada, ..) = imported_twice_from(Way::Pageless).await;
+    let (mut ada, _, _hubspot, _app, _stores) = imported_twice_from(Way::Pageless).await;
     let list = ada.get("/items").await;
     assert!(list.body.contains("https://crm.test/3"), "{}", list.body);
 }
