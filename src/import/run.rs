@@ -384,7 +384,7 @@ impl Listing<'_> {
             let why = why.as_ref().map(|why| (why.code, why.words.as_str()));
             tx.end_source(run, self.name, &Ended { coverage, why })
                 .await?;
-            if self.stream.since && coverage != Coverage::Partial {
+            if is_remembered(self.stream, coverage) {
                 tx.mark_source(run, self.name).await?;
             }
         }
@@ -433,6 +433,13 @@ impl Listing<'_> {
             .await?;
         Ok(End::Settled)
     }
+}
+
+/// Whether the next run may ask a list for what has changed since this one. What is missing of a list
+/// that should be whole is asked for again; one that proves nothing, such as a search that ends after so
+/// many results, would only give the same again, at the price of walking through everything.
+fn is_remembered(stream: &Stream, coverage: Coverage) -> bool {
+    stream.since && (coverage != Coverage::Partial || !stream.exhaustive)
 }
 
 fn new_source<'a>(stream: &'a str, key: &'a str, label: &'a str, about: &'a str) -> NewSource<'a> {
@@ -518,6 +525,26 @@ mod tests {
         next.enumerate()
             .find(|(_, next)| path.leads_nowhere(next, empty))
             .map(|(at, _)| at)
+    }
+
+    #[test]
+    fn a_list_with_something_missing_is_read_again_unless_that_cannot_bring_it() {
+        let remembered = |since, exhaustive, coverage| {
+            let stream = Stream {
+                name: "records",
+                one: "record",
+                many: "records",
+                root: true,
+                exhaustive,
+                since,
+            };
+            is_remembered(&stream, coverage)
+        };
+        assert!(remembered(true, true, Coverage::Complete));
+        assert!(!remembered(true, true, Coverage::Partial));
+        assert!(remembered(true, false, Coverage::Unknown));
+        assert!(remembered(true, false, Coverage::Partial));
+        assert!(!remembered(false, true, Coverage::Complete));
     }
 
     #[test]
