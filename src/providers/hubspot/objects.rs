@@ -1,130 +1,21 @@
-//! HubSpot: contacts, companies and deals, by the dated CRM API.
+//! Contacts, companies and deals: how they are listed, searched, named, and whose they are.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
-use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, Utc};
-use http::HeaderMap;
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{
-    Description, Identity, Kind, Page, Person, Pkce, Provider, Read, Scope, Stream, TokensFrom,
-    is_invalid_grant,
-};
-use crate::client::{
-    Answer, Api, Budget, Call, ClientAuth, Dialect, Encoding, Failure, FailureKind, Limit,
-    OAuthClient, Stated, TokenAnswer, TokenErrorBody, retry_after,
-};
+use super::whose::Notes;
+use super::{ASSOCIATIONS, SEARCH, id};
+use crate::client::{Call, Failure};
 use crate::item::{Item, Parent, clean_name};
-
-pub struct HubSpot;
-
-static DESCRIPTION: Description = Description {
-    slug: "hubspot",
-    name: "HubSpot",
-    auth_url: "https://app.hubspot.com",
-    api_url: "https://api.hubapi.com",
-    authorize_path: "/oauth/authorize",
-    token_path: "/oauth/{version}/token",
-    tokens_from: TokensFrom::ApiUrl,
-    revoke_path: Some("/oauth/{version}/token/revoke"),
-    introspect_path: Some("/oauth/{version}/token/introspect"),
-    authorize_with: &[],
-    client_auth: ClientAuth::Body,
-    encoding: Encoding::Form,
-    api_version: "2026-09",
-    // Eighteen months after its release.
-    api_version_ends: NaiveDate::from_ymd_opt(2028, 3, 31),
-    scopes: &[
-        scope("oauth", false, "connecting at all"),
-        scope("crm.objects.contacts.read", false, "contacts"),
-        // An account whose plan lacks one of these could not approve at all if it were required.
-        scope(
-            COMPANIES_SCOPE,
-            true,
-            "companies, and whose contacts and deals are",
-        ),
-        scope("crm.objects.deals.read", true, "deals"),
-    ],
-    pkce: Pkce::Off,
-    limits: &[
-        // HubSpot grants a marketplace app 110 per installing account; one of them asks whose it is,
-        // before there is a budget to count it against.
-        limit("general", 109, 10),
-        limit(SEARCH, 5, 1),
-        limit(ASSOCIATIONS, 100, 10),
-    ],
-    at_once: 3,
-    // HubSpot says that a change takes a few moments to be found.
-    overlap: Duration::from_secs(10 * 60),
-    kinds: &[
-        kind("contact", "contact", "contacts"),
-        kind("company", "company", "companies"),
-        kind("deal", "deal", "deals"),
-    ],
-    streams: &[
-        stream("contacts", "contact"),
-        stream("companies", "company"),
-        stream("deals", "deal"),
-    ],
-    dialect: Dialect {
-        read_failure,
-        stated_limit,
-        version_header: None,
-    },
-    ends_grant,
-    // Revoking one token of an account ends all that it was granted.
-    revokes_one_grant: false,
-    allowance: None,
-    every: Duration::from_secs(15 * 60),
-    shares_nothing: None,
-    approvals_url: None,
-};
-
-const COMPANIES_SCOPE: &str = "crm.objects.companies.read";
-const SEARCH: &str = "search";
-const ASSOCIATIONS: &str = "associations";
-
-const fn scope(name: &'static str, optional: bool, needed_for: &'static str) -> Scope {
-    Scope {
-        name,
-        optional,
-        needed_for,
-    }
-}
-
-const fn limit(name: &'static str, calls: usize, seconds: u64) -> Limit {
-    let window = Duration::from_secs(seconds);
-    let budget = Budget { calls, window };
-    Limit { name, budget }
-}
-
-const fn kind(name: &'static str, one: &'static str, many: &'static str) -> Kind {
-    Kind {
-        name,
-        one,
-        many,
-        directory: false,
-    }
-}
-
-const fn stream(name: &'static str, one: &'static str) -> Stream {
-    Stream {
-        name,
-        one,
-        many: name,
-        root: true,
-        exhaustive: true,
-        since: true,
-    }
-}
+use crate::providers::{Page, Read};
 
 /// One of HubSpot's object types.
-struct Object {
-    stream: &'static str,
+pub struct Object {
+    pub stream: &'static str,
     kind: &'static str,
     /// Its number in addresses.
     number: &'static str,
@@ -137,7 +28,7 @@ struct Object {
     company: Option<(&'static str, u64)>,
 }
 
-static OBJECTS: [Object; 3] = [
+pub static OBJECTS: [Object; 3] = [
     Object {
         stream: "contacts",
         kind: "contact",
@@ -177,70 +68,13 @@ const MERGED: &str = "hs_merged_object_ids";
 /// The largest pages HubSpot gives.
 const PAGE: &str = "100";
 const SEARCH_PAGE: u32 = 200;
-/// HubSpot's window: what to wait when it names no time, and the same for searches.
-const WINDOW: Duration = Duration::from_secs(10);
-const SECOND: Duration = Duration::from_secs(1);
-/// A locked resource wants at least this long.
-const LOCKED: Duration = Duration::from_secs(2);
 /// Far more pages of companies than one record can have.
 const ASSOCIATION_PAGES: u32 = 50;
 /// Why a search is not whole.
 const WITHHELD: &str = "HubSpot’s search counts more than it gives";
-/// What a daily limit is left alone for: nobody waits until midnight.
-const DAY: Duration = Duration::from_secs(24 * 3_600);
-
-#[async_trait]
-impl Provider for HubSpot {
-    fn description(&self) -> &'static Description {
-        &DESCRIPTION
-    }
-
-    async fn identify(
-        &self,
-        api: &Api,
-        oauth: &OAuthClient,
-        token: &TokenAnswer,
-    ) -> Result<Identity, Failure> {
-        let answered = Whose::from_token(token);
-        // Introspection says more, the person's address among it; the token's answer will do where
-        // there is none. A passing fault is not taken for "says nothing".
-        let asked = match oauth.introspect::<Value>(&token.tokens.access).await {
-            Ok(whose) => whose.as_ref().map(Whose::read).unwrap_or_default(),
-            Err(failure) if failure.is_passing() => return Err(failure),
-            Err(failure) => {
-                tracing::warn!(failure.said, "HubSpot's introspection gave nothing");
-                Whose::default()
-            }
-        };
-        let path = format!("/account-info/{}/details", api.version());
-        let details = match api.ask::<Value>(Call::get(&path)).await {
-            Ok(details) => Details::read(&details),
-            Err(failure) if failure.kind == FailureKind::Unauthorized => return Err(failure),
-            // Without its details an account can still be read; only its links are missing.
-            Err(failure) => {
-                tracing::warn!(failure.said, "HubSpot's account details gave nothing");
-                Details::default()
-            }
-        };
-        identity(answered, asked, details)
-    }
-
-    async fn page(&self, read: Read<'_>) -> Result<Page, Failure> {
-        let object = OBJECTS.iter().find(|it| it.stream == read.source.stream);
-        let Some(object) = object else {
-            let said = format!("there is no list of {}", read.source.stream);
-            return Err(Failure::new(FailureKind::Refused, &said));
-        };
-        match read.since {
-            None => object.list(&read).await,
-            Some(since) => object.search(&read, since).await,
-        }
-    }
-}
-
 impl Object {
     /// The full list, with the company of each record.
-    async fn list(&self, read: &Read<'_>) -> Result<Page, Failure> {
+    pub async fn list(&self, read: &Read<'_>) -> Result<Page, Failure> {
         let path = format!("/crm/objects/{}/{}", read.api.version(), self.stream);
         let notes = Notes::of(read);
         let properties = [self.properties, &[MERGED]].concat().join(",");
@@ -268,7 +102,7 @@ impl Object {
     /// What has changed since then, in the order of the ids: a search ends after 10,000 results, and
     /// one that goes on by time does not get past so many of one moment. It may give less than it
     /// counts, and name no next page: it is over when it counts no more than it gave.
-    async fn search(&self, read: &Read<'_>, since: DateTime<Utc>) -> Result<Page, Failure> {
+    pub async fn search(&self, read: &Read<'_>, since: DateTime<Utc>) -> Result<Page, Failure> {
         let path = format!("/crm/objects/{}/{}/search", read.api.version(), self.stream);
         let mut filters = vec![json!({
             "propertyName": self.modified, "operator": "GTE",
@@ -523,142 +357,11 @@ enum NotARecord {
     NoId,
 }
 
-/// HubSpot names the cause in `status`, with or without the standard's `error` beside it.
-fn ends_grant(answer: &Answer) -> bool {
-    let status = TokenErrorBody::of(answer).status;
-    is_invalid_grant(answer) || matches!(status.as_deref(), Some("BAD_REFRESH_TOKEN" | "BAD_HUB"))
-}
-
-fn identity(answered: Whose, asked: Whose, details: Details) -> Result<Identity, Failure> {
-    let Some(hub) = details.portal_id.or(asked.hub_id).or(answered.hub_id) else {
-        return Err(Failure::new(
-            FailureKind::Refused,
-            "the answer names no account",
-        ));
-    };
-    let email = asked.user.as_deref().and_then(clean_name);
-    let person = asked.user_id.or(answered.user_id).map(|user| Person {
-        id: format!("{hub}:{user}"),
-        name: email
-            .clone()
-            .unwrap_or_else(|| format!("HubSpot user {user}")),
-        email,
-    });
-    let name = details.portal_name.as_deref().and_then(clean_name);
-    let scopes = [asked.scopes, answered.scopes]
-        .into_iter()
-        .find(|scopes| !scopes.is_empty());
-    let scopes = scopes.unwrap_or_default();
-    let notes = Notes {
-        ui_domain: details.ui_domain,
-        no_companies: !scopes.is_empty() && !scopes.iter().any(|it| it == COMPANIES_SCOPE),
-    };
-    Ok(Identity {
-        account_key: hub.clone(),
-        account_name: name.unwrap_or_else(|| format!("HubSpot account {hub}")),
-        account_id: hub,
-        person,
-        scopes,
-        notes: serde_json::to_string(&notes).expect("a string is JSON"),
-    })
-}
-
-/// An id, which HubSpot writes as a number or as a string.
-fn id(value: &Value) -> Option<String> {
-    match value {
-        Value::Number(number) => number.as_u64().map(|number| number.to_string()),
-        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
-        _ => None,
-    }
-}
-
 /// With or without a fraction, with `Z` or with an offset.
 fn time(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text)
         .ok()
         .map(|time| time.to_utc())
-}
-
-/// What is remembered of an account.
-#[derive(Default, Serialize, Deserialize)]
-struct Notes {
-    /// Where its people work: `app.hubspot.com`, or that of another region.
-    ui_domain: Option<String>,
-    /// Whether the right to see companies was not granted.
-    #[serde(default)]
-    no_companies: bool,
-}
-
-impl Notes {
-    fn of(read: &Read<'_>) -> Self {
-        serde_json::from_str(read.notes).unwrap_or_default()
-    }
-
-    fn sees_companies(&self) -> bool {
-        !self.no_companies
-    }
-
-    fn record_url(&self, portal: &str, object: &str, id: &str) -> Option<String> {
-        let domain = self.ui_domain.as_ref()?;
-        Some(format!(
-            "https://{domain}/contacts/{portal}/record/{object}/{id}"
-        ))
-    }
-}
-
-/// Whose a token is: in the token endpoint's answer and, more of it, in introspection. Each field is
-/// read by itself, so that one odd field hides no other.
-#[derive(Default)]
-struct Whose {
-    hub_id: Option<String>,
-    user_id: Option<String>,
-    user: Option<String>,
-    scopes: Vec<String>,
-}
-
-impl Whose {
-    fn read(answer: &Value) -> Self {
-        let scopes = match &answer["scopes"] {
-            Value::Array(scopes) => scopes
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect(),
-            Value::String(scopes) => scopes.split_whitespace().map(str::to_owned).collect(),
-            _ => Vec::new(),
-        };
-        Self {
-            hub_id: id(&answer["hub_id"]),
-            user_id: id(&answer["user_id"]),
-            user: answer["user"].as_str().map(str::to_owned),
-            scopes,
-        }
-    }
-
-    fn from_token(token: &TokenAnswer) -> Self {
-        let mut whose = Self::read(&Value::Object(token.extra.clone()));
-        if whose.scopes.is_empty() {
-            whose.scopes = token.scopes.clone();
-        }
-        whose
-    }
-}
-
-#[derive(Default)]
-struct Details {
-    portal_id: Option<String>,
-    portal_name: Option<String>,
-    ui_domain: Option<String>,
-}
-
-impl Details {
-    fn read(answer: &Value) -> Self {
-        Self {
-            portal_id: id(&answer["portalId"]),
-            portal_name: answer["portalName"].as_str().map(str::to_owned),
-            ui_domain: answer["uiDomain"].as_str().map(str::to_owned),
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -691,76 +394,9 @@ impl Paging {
     }
 }
 
-/// Every field of HubSpot's error body is optional, and a proxy's answer has none.
-#[derive(Default, Deserialize)]
-struct ErrorBody {
-    message: Option<String>,
-    #[serde(rename = "policyName")]
-    policy: Option<String>,
-    #[serde(default)]
-    errors: Value,
-}
-
-impl ErrorBody {
-    /// The scopes that HubSpot says are lacking.
-    fn scopes(&self) -> Vec<String> {
-        let errors = self.errors.as_array().into_iter().flatten();
-        let named = errors.filter_map(|it| it["context"]["requiredGranularScopes"].as_array());
-        let named = named.flatten().filter_map(Value::as_str);
-        named.map(str::to_owned).collect()
-    }
-
-    fn wait(&self) -> Duration {
-        let message = self.message.as_deref().unwrap_or_default();
-        match self.policy.as_deref() {
-            Some("DAILY") => DAY,
-            Some("SECONDLY") => SECOND,
-            _ if message.contains("secondly") && !message.contains("ten_secondly") => SECOND,
-            _ => WINDOW,
-        }
-    }
-}
-
-fn read_failure(answer: &Answer) -> Failure {
-    let body: ErrorBody = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let asked = retry_after(&answer.headers);
-    let (kind, wait) = match answer.status.as_u16() {
-        401 | 530 => (FailureKind::Unauthorized, None),
-        403 => (FailureKind::Forbidden, None),
-        404 => (FailureKind::NotFound, None),
-        429 => (FailureKind::Limited, Some(body.wait())),
-        423 => (FailureKind::Passing, Some(LOCKED)),
-        477 | 500..=504 | 521..=524 => (FailureKind::Passing, None),
-        _ => (FailureKind::Refused, None),
-    };
-    let status = || format!("status {}", answer.status.as_u16());
-    let said = body.message.clone().unwrap_or_else(status);
-    Failure::new(kind, &said)
-        .after(asked.or(wait))
-        .lacking(body.scopes())
-}
-
-/// HubSpot names its window with each answer but those of searches.
-fn stated_limit(headers: &HeaderMap) -> Option<Stated> {
-    let number = |name: &str| {
-        let value = headers.get(format!("x-hubspot-ratelimit-{name}"))?;
-        value.to_str().ok()?.trim().parse::<usize>().ok()
-    };
-    let (calls, window) = (number("max")?, number("interval-milliseconds")?);
-    let budget = Budget {
-        calls,
-        window: Duration::from_millis(window as u64),
-    };
-    (calls > 0 && window > 0).then(|| Stated {
-        budget,
-        remaining: number("remaining"),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn of(object: &Object, record: Value) -> Item {
         let notes = Notes {
@@ -856,7 +492,7 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_field_hides_neither_the_record_nor_the_person() {
+    fn an_odd_field_does_not_hide_the_record() {
         let odd = item(
             json!({"id": 7, "properties": null, "url": 5, "createdAt": {}, "updatedAt": false}),
         );
@@ -866,11 +502,6 @@ mod tests {
             let raw = serde_json::value::to_raw_value(&json!({"id": id})).unwrap();
             assert!(Record::parse(raw).is_err(), "{id}");
         }
-        let whose = Whose::read(&json!({"hub_id": "7", "user_id": 9, "user": {}, "scopes": null}));
-        assert_eq!(
-            (whose.hub_id.as_deref(), whose.user_id.as_deref()),
-            (Some("7"), Some("9"))
-        );
     }
 
     #[test]
@@ -922,90 +553,5 @@ mod tests {
         );
         assert_eq!(next(r#"{"results":[],"paging":{}}"#), None);
         assert_eq!(next(r#"{"results":[]}"#), None);
-    }
-
-    #[test]
-    fn each_status_is_the_failure_that_hubspot_means() {
-        let failure = |status: u16, body: &'static str, retry: Option<&'static str>| {
-            let mut headers = http::HeaderMap::new();
-            if let Some(seconds) = retry {
-                headers.insert("retry-after", http::HeaderValue::from_static(seconds));
-            }
-            read_failure(&Answer {
-                status: http::StatusCode::from_u16(status).unwrap(),
-                headers,
-                body: body.into(),
-            })
-        };
-        let limited = failure(
-            429,
-            r#"{"message":"You have reached your ten_secondly_rolling limit."}"#,
-            None,
-        );
-        assert_eq!(
-            (limited.kind, limited.wait),
-            (FailureKind::Limited, Some(WINDOW))
-        );
-        assert_eq!(
-            failure(429, "", Some("3")).wait,
-            Some(Duration::from_secs(3))
-        );
-        assert_eq!(failure(502, "<html>", None).kind, FailureKind::Passing);
-        assert_eq!(
-            failure(477, "", Some("86400")).wait,
-            Some(Duration::from_secs(86_400))
-        );
-        assert_eq!(failure(423, "", None).wait, Some(LOCKED));
-        assert_eq!(failure(530, "<html>", None).kind, FailureKind::Unauthorized);
-        assert_eq!(failure(403, "{}", None).kind, FailureKind::Forbidden);
-        assert_eq!(failure(414, "<html>", None).kind, FailureKind::Refused);
-    }
-
-    #[test]
-    fn only_an_ended_grant_ends_a_connection() {
-        let answered = |status: u16, body: &'static str| {
-            ends_grant(&Answer {
-                status: http::StatusCode::from_u16(status).unwrap(),
-                headers: http::HeaderMap::new(),
-                body: body.into(),
-            })
-        };
-        assert!(answered(
-            400,
-            r#"{"error":"invalid_grant","status":"BAD_REFRESH_TOKEN","message":"x"}"#
-        ));
-        assert!(answered(
-            400,
-            r#"{"status":"BAD_REFRESH_TOKEN","message":"missing or invalid refresh token"}"#
-        ));
-        assert!(answered(
-            400,
-            r#"{"error":"access_denied","status":"BAD_HUB"}"#
-        ));
-        for (status, body) in [
-            (
-                400,
-                r#"{"error":"invalid_client","status":"BAD_CLIENT_SECRET"}"#,
-            ),
-            (400, r#"{"status":"BAD_CLIENT_ID"}"#),
-            (429, r#"{"status":"error","errorType":"RATE_LIMIT"}"#),
-            (500, r#"{"status":"error","message":"internal"}"#),
-            (502, "<html>"),
-            (409, ""),
-            (418, "{}"),
-        ] {
-            assert!(!answered(status, body), "{status} {body}");
-        }
-    }
-
-    #[test]
-    fn an_answer_that_names_no_person_connects_but_does_not_sign_in() {
-        let whose = Whose {
-            hub_id: Some("7".into()),
-            ..Whose::default()
-        };
-        let identity = identity(whose, Whose::default(), Details::default()).unwrap();
-        assert_eq!(identity.account_name, "HubSpot account 7");
-        assert!(identity.person.is_none());
     }
 }
