@@ -1,4 +1,4 @@
-//! The providers: one file each, listed once in [`ALL`].
+//! The providers: one file or folder each, listed once in [`ALL`].
 
 mod airtable;
 mod hubspot;

@@ -11,6 +11,7 @@ mod people;
 mod runs;
 mod schedule;
 mod secrets;
+mod sources;
 
 use chrono::{DateTime, Utc};
 
@@ -24,11 +25,9 @@ pub use items::{ListQuery, ListRow, Mark, PageCounts, Span};
 pub use people::{
     Identity, Known, LONGEST_SIGN_IN, NewPerson, OwnSignIn, SignIn, WayIn, WayInState,
 };
-pub use runs::{
-    Cause, Cost, Coverage, Covered, Ended, NewSource, OpenSource, Progress, Run, RunState,
-    StreamProgress, UnfinishedRun,
-};
+pub use runs::{Cause, Cost, Run, RunState, StreamProgress, UnfinishedRun};
 pub use schedule::Due;
+pub use sources::{Coverage, Covered, Ended, NewSource, OpenSource, Progress};
 
 pub type Result<T> = std::result::Result<T, Error>;
 

@@ -23,6 +23,7 @@ mod oauth_callback;
 mod origin;
 mod page;
 mod parameters;
+mod proxies;
 mod routes;
 mod schedule;
 mod session;
@@ -48,7 +49,8 @@ use crate::vault::Vault;
 
 pub use allow::Allow;
 pub use authorize::is_loopback;
-pub use limits::{Rate, TrustedProxies};
+pub use limits::Rate;
+pub use proxies::TrustedProxies;
 pub use routes::site;
 
 /// What handlers work with.
