@@ -19,13 +19,14 @@ macro_rules! step {
 }
 
 /// In their order; the first is number 1.
-const ALL: [Step; 6] = [
+const ALL: [Step; 7] = [
     step!("0001_start"),
     step!("0002_audit"),
     step!("0003_ways_in"),
     step!("0004_lapse"),
     step!("0005_sources"),
     step!("0006_schedule"),
+    step!("0007_sweeps"),
 ];
 
 /// sqlx takes no lock around SQLite migrations. Inside one immediate transaction its own ones become

@@ -6,6 +6,7 @@ pub(crate) mod db;
 mod grants;
 mod instances;
 mod items;
+mod list;
 mod migrations;
 mod people;
 mod runs;
@@ -21,7 +22,8 @@ pub use db::{DEADLINE, Location, Pool, Tx};
 pub(crate) use db::{Done, on};
 pub use grants::{GrantLife, Lease, SealedGrant, Swap};
 pub use instances::SAY_SO;
-pub use items::{ListQuery, ListRow, Mark, PageCounts, Span};
+pub use items::PageCounts;
+pub use list::{ListQuery, ListRow, Mark, Span};
 pub use people::{
     Identity, Known, LONGEST_SIGN_IN, NewPerson, OwnSignIn, SignIn, WayIn, WayInState,
 };
