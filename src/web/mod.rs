@@ -24,6 +24,7 @@ mod origin;
 mod page;
 mod parameters;
 mod proxies;
+mod removals;
 mod routes;
 mod schedule;
 mod session;

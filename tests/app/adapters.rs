@@ -8,7 +8,7 @@ use tributary::providers::{self, Description, Pkce, Provider};
 use tributary::sandbox::{self, Account, Edit, Fault, Sandbox, Span, Turn};
 
 use crate::ledger::{Ledger, LedgerServer};
-use crate::support::app::{App, Start, Stores, sandbox_for};
+use crate::support::app::{App, Start, Stores, sandbox_for, until};
 use crate::support::visitor::{Seen, Visitor};
 
 /// A provider that an application is tried against.
@@ -128,6 +128,13 @@ impl Ground {
                 book.change(changed as usize);
                 book.add(added as usize);
             }
+        }
+    }
+
+    fn delete(&self, count: u32) {
+        match &self.place {
+            Place::Sandbox(_, _, kind) => self.turn(Turn::Records(kind, Edit::Delete(count))),
+            Place::Ledger(ledger) => ledger.book().delete(count as usize),
         }
     }
 
@@ -310,6 +317,88 @@ async fn finds_what_has_changed(ground: Ground) {
     assert_eq!(page.count_of(".sum b"), all + 2);
 }
 
+async fn removes_what_is_gone_with_the_next_whole_import(ground: Ground) {
+    let (mut ada, connection, page) = ground.connected().await;
+    let all = page.count_of(".sum b");
+    ground.delete(2);
+    // What asks for changes only cannot miss anything.
+    is_finished(&ground.import_again(&mut ada, &connection, "").await);
+    let page = ground.import_again(&mut ada, &connection, "1").await;
+    is_finished(&page);
+    let left = page.count_of(".sum b");
+    assert!(left < all, "{left} of {all}");
+    assert_eq!(ada.all_names("/items").await.len() as u64, left);
+    assert!(!page.text().contains("That is a lot at once"));
+    // Another one has nothing left to remove.
+    let page = ground.import_again(&mut ada, &connection, "1").await;
+    assert_eq!(page.count_of(".sum b"), left);
+}
+
+/// An account that has lost most of what it had, and was read again.
+async fn after_a_great_loss(ground: &Ground) -> (Visitor, String, Seen) {
+    let (mut ada, connection, page) = ground.connected().await;
+    let all = page.count_of(".sum b");
+    ground.delete(u32::MAX);
+    let page = ground.import_again(&mut ada, &connection, "1").await;
+    is_finished(&page);
+    assert_eq!(page.count_of(".sum b"), all, "nothing goes unasked");
+    assert!(
+        page.text().contains("That is a lot at once"),
+        "{}",
+        page.text()
+    );
+    (ada, connection, page)
+}
+
+/// Answers everything that the page asks.
+async fn answer(ada: &mut Visitor, connection: &str, page: &Seen, answer: &str) {
+    for stream in page.attributes("input[name=stream]", "value") {
+        let form = [("stream", stream.as_str()), ("answer", answer)];
+        let answered = ada.post(&format!("{connection}/removals"), &form).await;
+        assert_eq!(answered.location(), connection);
+        // An answer is given once.
+        let again = ada.post(&format!("{connection}/removals"), &form).await;
+        assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+}
+
+async fn removes_much_only_after_a_yes(ground: Ground) {
+    let (mut ada, connection, page) = after_a_great_loss(&ground).await;
+    let all = page.count_of(".sum b");
+    let asked = page.texts("button[value=drop]");
+    let numbers = asked.iter().flat_map(|text| text.split(' ').nth(1));
+    let asked: u64 = numbers
+        .map(|text| text.replace(',', "").parse::<u64>().expect("a number"))
+        .sum();
+    let left = all - asked;
+    answer(&mut ada, &connection, &page, "drop").await;
+    until("they are removed", async || {
+        ada.get(&connection).await.count_of(".sum b") == left
+    })
+    .await;
+    // The next whole import finds nothing more that is gone.
+    let page = ground.import_again(&mut ada, &connection, "1").await;
+    assert_eq!(page.count_of(".sum b"), left);
+    assert!(
+        !page.text().contains("That is a lot at once"),
+        "{}",
+        page.text()
+    );
+}
+
+async fn keeps_what_is_gone_when_told_to_and_does_not_ask_again(ground: Ground) {
+    let (mut ada, connection, page) = after_a_great_loss(&ground).await;
+    let all = page.count_of(".sum b");
+    answer(&mut ada, &connection, &page, "keep").await;
+    let page = ground.import_again(&mut ada, &connection, "1").await;
+    assert_eq!(page.count_of(".sum b"), all);
+    assert!(
+        !page.text().contains("That is a lot at once"),
+        "{}",
+        page.text()
+    );
+}
+
 async fn gets_over_faults_that_pass(ground: Ground) {
     let (mut ada, connection, page) = ground.connected().await;
     let all = page.count_of(".sum b");
@@ -358,5 +447,8 @@ keep! {
     says_reconnect_when_its_grant_has_ended_and_keeps_the_items,
     is_left_with_a_receipt_that_says_what_became_of_the_approval,
     finds_what_has_changed,
+    removes_what_is_gone_with_the_next_whole_import,
+    removes_much_only_after_a_yes,
+    keeps_what_is_gone_when_told_to_and_does_not_ask_again,
     gets_over_faults_that_pass,
 }

@@ -220,6 +220,7 @@ fn step<'a>(run: RunId, from: Option<&'a str>, to: Option<&'a str>) -> Progress<
         to,
         done: to.is_none(),
         counts: counts(1, 0, 0),
+        removed: 0,
         skipped: 0,
         cost: Cost {
             calls: 1,
@@ -869,6 +870,7 @@ async fn read_before(store: &Store, connection: ConnectionId, about: &str) -> bo
     let ended = Ended {
         coverage: Coverage::Complete,
         why: None,
+        sweep: false,
     };
     let mut tx = store.begin().await.expect("a transaction");
     tx.end_source(run, "records", &ended).await.expect("stored");
