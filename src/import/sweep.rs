@@ -357,6 +357,66 @@ async fn carry_out_one(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::providers;
+
+    const RUN: RunId = RunId(7);
+
+    /// What is absent after a walk through these items: container, type, id and the run that met it.
+    fn absent(due: &[(&str, &str)], items: &[(&str, &str, &str, i64)]) -> Vec<(String, Vec<i64>)> {
+        let mut all = providers::ALL.iter().map(|provider| provider.description());
+        let nests = all.find(|it| it.stream("tables").is_some());
+        let due = due.iter().map(|(name, stream)| DueSweep {
+            name: (*name).to_owned(),
+            stream: (*stream).to_owned(),
+        });
+        let halt = CancellationToken::new();
+        let mut walk = Walk::new(RUN, nests.expect("it is there"), due.collect(), &halt);
+        for (at, (container, kind, id, seen)) in (0..).zip(items) {
+            walk.look_at(&Standing {
+                id: at,
+                container: (*container).to_owned(),
+                kind: (*kind).to_owned(),
+                provider_id: (*id).to_owned(),
+                seen_run: RunId(*seen),
+                is_gone: false,
+            });
+        }
+        let swept = walk.swept.into_iter();
+        swept.map(|it| (it.name.clone(), it.ids())).collect()
+    }
+
+    const ITEMS: &[(&str, &str, &str, i64)] = &[
+        ("", "base", "app1", 7),
+        ("", "base", "app2", 6),
+        ("app1", "table", "tbl1", 7),
+        ("app1", "table", "tbl2", 6),
+        ("app1/tbl1", "record", "rec1", 6),
+        ("app1/tbl2", "record", "rec1", 6),
+        ("app2", "table", "tbl1", 6),
+        ("app2/tbl1", "record", "rec1", 6),
+        ("app2/tbl1", "record", "rec2", i64::MAX),
+    ];
+
+    #[test]
+    fn what_stood_in_something_that_is_gone_goes_with_it_unless_it_was_met_or_kept() {
+        let due = [("bases", "bases"), ("tables:app1", "tables")];
+        let gone = [
+            ("bases".to_owned(), vec![1, 6, 7]),
+            ("tables:app1".to_owned(), vec![3, 5]),
+        ];
+        assert_eq!(absent(&due, ITEMS), gone);
+    }
+
+    #[test]
+    fn a_listing_that_was_not_read_whole_loses_nothing() {
+        assert_eq!(absent(&[("tables:app1", "tables")], ITEMS)[0].1, [3, 5]);
+        assert_eq!(absent(&[("records:app1/tbl1", "records")], ITEMS)[0].1, [4]);
+        assert_eq!(
+            absent(&[("records:app1/tbl9", "records")], ITEMS)[0].1,
+            [0; 0]
+        );
+        assert_eq!(absent(&[], ITEMS), []);
+    }
 
     #[test]
     fn more_than_a_third_or_so_and_more_than_a_few_wants_a_yes() {
