@@ -28,10 +28,12 @@ pub enum Deed {
     RemovedWayIn,
     DroppedAbsent,
     KeptAbsent,
+    MadeKey,
+    RevokedKey,
 }
 
 impl Deed {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::SignedIn,
         Self::SignedInByLink,
         Self::SignedOut,
@@ -44,6 +46,8 @@ impl Deed {
         Self::RemovedWayIn,
         Self::DroppedAbsent,
         Self::KeptAbsent,
+        Self::MadeKey,
+        Self::RevokedKey,
     ];
 
     /// As it is stored.
@@ -61,6 +65,8 @@ impl Deed {
             Self::RemovedWayIn => "removed_way_in",
             Self::DroppedAbsent => "dropped_absent",
             Self::KeptAbsent => "kept_absent",
+            Self::MadeKey => "made_key",
+            Self::RevokedKey => "revoked_key",
         }
     }
 

@@ -6,6 +6,7 @@ pub(crate) mod db;
 mod grants;
 mod instances;
 mod items;
+mod keys;
 mod list;
 mod migrations;
 mod people;
@@ -25,6 +26,7 @@ pub(crate) use db::{Done, on};
 pub use grants::{GrantLife, Lease, SealedGrant, Swap};
 pub use instances::SAY_SO;
 pub use items::PageCounts;
+pub use keys::{ApiKey, LiveKey, NewKey};
 pub use list::{ListQuery, ListRow, Mark, Span};
 pub use people::{
     Identity, Known, LONGEST_SIGN_IN, NewPerson, OwnSignIn, SignIn, WayIn, WayInState,

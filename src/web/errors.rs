@@ -6,7 +6,9 @@ use actix_session::storage::{LoadError, SaveError, UpdateError};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use actix_web::http::header::{
+    CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
@@ -53,6 +55,10 @@ pub enum WebError {
     NotYours,
     #[error("the last way in stays")]
     LastWayIn,
+    #[error("the key is not good for {0}")]
+    LacksScope(&'static str),
+    #[error("the key is unknown, expired or revoked")]
+    NoSuchKey,
     #[error("too often; again in {0:?}")]
     TooOften(Duration),
     #[error("a store is away: {0}")]
@@ -147,6 +153,8 @@ impl WebError {
             Self::LinkUsed => "link_used",
             Self::NotYours => "not_yours",
             Self::LastWayIn => "last_way_in",
+            Self::LacksScope(_) => "lacks_scope",
+            Self::NoSuchKey => "no_such_key",
             Self::TooOften(_) => "too_often",
             Self::StoreAway(_) => "store_away",
             Self::Broken(_) => "broken",
@@ -268,10 +276,24 @@ impl WebError {
                 kept: "Nothing was changed.".into(),
                 action: Action::Link { label: "Show sign-ins".into(), href: urls::sessions().into() },
             },
+            Self::LacksScope(scope) => Told {
+                status: StatusCode::FORBIDDEN,
+                title: "This key is not good for that".into(),
+                what: format!("It lacks the scope “{scope}”. Make another key that has it."),
+                kept: "Nothing was changed.".into(),
+                action: Action::Link { label: "Show API keys".into(), href: urls::keys().into() },
+            },
+            Self::NoSuchKey => Told {
+                status: StatusCode::UNAUTHORIZED,
+                title: "This key opens nothing".into(),
+                what: "It is unknown, has expired or was revoked. Send a good one as “Authorization: Bearer …”.".into(),
+                kept: String::new(),
+                action: Action::Link { label: "Show API keys".into(), href: urls::keys().into() },
+            },
             Self::TooOften(wait) => Told {
                 status: StatusCode::TOO_MANY_REQUESTS,
                 title: "That was often".into(),
-                what: format!("Somebody at your address has pressed Connect very often. Try again in {}.", length(whole(*wait))),
+                what: format!("So many requests came from you in so short a time that this one was turned away. Try again in {}.", length(whole(*wait))),
                 kept: "Nothing was changed.".into(),
                 action: Action::home("Go to the start"),
             },
@@ -412,6 +434,10 @@ fn problem_for(error: &WebError, told: &Told) -> HttpResponse {
         response
             .headers_mut()
             .insert(RETRY_AFTER, wait.as_secs().into());
+    }
+    if told.status == StatusCode::UNAUTHORIZED {
+        let bearer = HeaderValue::from_static("Bearer");
+        response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
     }
     response
 }

@@ -16,6 +16,7 @@ mod health;
 mod home;
 mod imports;
 mod items;
+mod keys;
 mod limits;
 mod load;
 mod log;
@@ -34,6 +35,7 @@ mod sign_out;
 pub mod urls;
 mod way_in;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::cookie::Key;
@@ -44,6 +46,7 @@ use crate::client::Client;
 use crate::ephemeral::{Sessions, SharedEphemeral};
 use crate::grants::Grants;
 use crate::import::Engine;
+use crate::item::KeyId;
 use crate::providers::Providers;
 use crate::store::Store;
 use crate::vault::Vault;
@@ -67,7 +70,8 @@ pub struct App {
     pub public_url: Url,
     pub allow: Allow,
     pub cookie_key: Key,
-    pub connect_rate: Rate,
+    pub connect_rate: Rate<IpAddr>,
+    pub api_rate: Rate<KeyId>,
     pub proxies: TrustedProxies,
     /// Rung when there is something to erase.
     pub eraser: Arc<Notify>,
