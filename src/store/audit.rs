@@ -30,10 +30,15 @@ pub enum Deed {
     KeptAbsent,
     MadeKey,
     RevokedKey,
+    RenamedWorkspace,
+    Invited,
+    Joined,
+    ChangedRole,
+    RemovedMember,
 }
 
 impl Deed {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 19] = [
         Self::SignedIn,
         Self::SignedInByLink,
         Self::SignedOut,
@@ -48,6 +53,11 @@ impl Deed {
         Self::KeptAbsent,
         Self::MadeKey,
         Self::RevokedKey,
+        Self::RenamedWorkspace,
+        Self::Invited,
+        Self::Joined,
+        Self::ChangedRole,
+        Self::RemovedMember,
     ];
 
     /// As it is stored.
@@ -67,6 +77,11 @@ impl Deed {
             Self::KeptAbsent => "kept_absent",
             Self::MadeKey => "made_key",
             Self::RevokedKey => "revoked_key",
+            Self::RenamedWorkspace => "renamed_workspace",
+            Self::Invited => "invited",
+            Self::Joined => "joined",
+            Self::ChangedRole => "changed_role",
+            Self::RemovedMember => "removed_member",
         }
     }
 

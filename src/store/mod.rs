@@ -16,6 +16,7 @@ mod schedule;
 mod secrets;
 mod sources;
 mod sweeps;
+mod workspaces;
 
 use chrono::{DateTime, Utc};
 
@@ -36,6 +37,7 @@ pub use runs::{Cause, Cost, Run, RunState, StreamProgress, UnfinishedRun};
 pub use schedule::Due;
 pub use sources::{Coverage, Covered, Ended, NewSource, OpenSource, Progress};
 pub use sweeps::{DROPPED_AT_ONCE, DueSweep, Standing};
+pub use workspaces::{Changed, Member, OwnWorkspace, Role};
 
 pub type Result<T> = std::result::Result<T, Error>;
 

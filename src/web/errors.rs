@@ -55,6 +55,12 @@ pub enum WebError {
     NotYours,
     #[error("the last way in stays")]
     LastWayIn,
+    #[error("only owners of the workspace may")]
+    OwnersOnly,
+    #[error("the last owner stays")]
+    LastOwner,
+    #[error("the invitation is used, expired or not whole")]
+    InvitationUsed,
     #[error("the key is not good for {0}")]
     LacksScope(&'static str),
     #[error("the key is unknown, expired or revoked")]
@@ -153,6 +159,9 @@ impl WebError {
             Self::LinkUsed => "link_used",
             Self::NotYours => "not_yours",
             Self::LastWayIn => "last_way_in",
+            Self::OwnersOnly => "owners_only",
+            Self::LastOwner => "last_owner",
+            Self::InvitationUsed => "invitation_used",
             Self::LacksScope(_) => "lacks_scope",
             Self::NoSuchKey => "no_such_key",
             Self::TooOften(_) => "too_often",
@@ -275,6 +284,27 @@ impl WebError {
                 what: "Without it you could not sign in again. Add another one first.".into(),
                 kept: "Nothing was changed.".into(),
                 action: Action::Link { label: "Show sign-ins".into(), href: urls::sessions().into() },
+            },
+            Self::OwnersOnly => Told {
+                status: StatusCode::FORBIDDEN,
+                title: "Owners only".into(),
+                what: "Who belongs to a workspace, and what it is called, is for its owners to say. Ask one of them.".into(),
+                kept: "Nothing was changed.".into(),
+                action: Action::Link { label: "Show the workspace".into(), href: urls::workspace().into() },
+            },
+            Self::LastOwner => Told {
+                status: StatusCode::CONFLICT,
+                title: "A workspace needs an owner".into(),
+                what: "This is the last one. Make somebody else an owner first.".into(),
+                kept: "Nothing was changed.".into(),
+                action: Action::Link { label: "Show the workspace".into(), href: urls::workspace().into() },
+            },
+            Self::InvitationUsed => Told {
+                status: StatusCode::NOT_FOUND,
+                title: "This invitation cannot be used".into(),
+                what: "It has been used already, is older than three days, or its link is not whole. Ask whoever invited you for another one.".into(),
+                kept: String::new(),
+                action: Action::home("Go to the start"),
             },
             Self::LacksScope(scope) => Told {
                 status: StatusCode::FORBIDDEN,

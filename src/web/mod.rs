@@ -16,6 +16,7 @@ mod health;
 mod home;
 mod imports;
 mod items;
+mod join;
 mod keys;
 mod limits;
 mod load;
@@ -34,6 +35,7 @@ pub mod sign_in_link;
 mod sign_out;
 pub mod urls;
 mod way_in;
+mod workspace;
 
 use std::net::IpAddr;
 use std::sync::Arc;

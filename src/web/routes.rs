@@ -12,8 +12,8 @@ use actix_web::{Error, HttpResponse, Resource, Route};
 use super::errors::{self, WebError};
 use super::{
     App, api, assets, audit, authorize, connections, disconnect, docs, guard, headers, health,
-    home, imports, items, keys, limits, load, log, oauth_callback, origin, removals, schedule,
-    session, sessions, sign_in_link, sign_out, urls, way_in,
+    home, imports, items, join, keys, limits, load, log, oauth_callback, origin, removals,
+    schedule, session, sessions, sign_in_link, sign_out, urls, way_in, workspace,
 };
 
 /// The largest form that any page sends.
@@ -115,6 +115,20 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                         resource(urls::KEYS)
                             .route(guarded(read().to(keys::keys_list)))
                             .route(guarded(post().to(keys::keys_add))),
+                    )
+                    .service(
+                        resource(urls::WORKSPACE)
+                            .route(guarded(read().to(workspace::workspace_show)))
+                            .route(guarded(post().to(workspace::workspace_change))),
+                    )
+                    .service(closed(
+                        urls::WORKSPACE_INVITES,
+                        post().to(workspace::workspace_invite),
+                    ))
+                    .service(
+                        resource(urls::JOIN)
+                            .route(read().to(join::join_show).wrap(from_fn(guard::find_out)))
+                            .route(guarded(post().to(join::join_use))),
                     )
                     .service(closed(urls::KEY_REVOKE, post().to(keys::key_revoke)))
                     .service(closed(urls::AUDIT, read().to(audit::audit_list)))

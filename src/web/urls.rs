@@ -25,6 +25,9 @@ pub const SIGN_IN_LINK: &str = "/sign-in/{token}";
 pub const SIGN_OUT: &str = "/sign-out";
 pub const KEYS: &str = "/keys";
 pub const KEY_REVOKE: &str = "/keys/{key}/revoke";
+pub const WORKSPACE: &str = "/workspace";
+pub const WORKSPACE_INVITES: &str = "/workspace/invites";
+pub const JOIN: &str = "/join/{token}";
 pub const AUDIT: &str = "/audit";
 pub const API_CONNECTIONS: &str = "/api/v1/connections";
 pub const API_CONNECTION_IMPORT: &str = "/api/v1/connections/{connection}/import";
@@ -72,6 +75,18 @@ pub fn keys() -> &'static str {
 
 pub fn key_revoke(id: impl Borrow<KeyId>) -> String {
     KEY_REVOKE.replace("{key}", &id.borrow().to_string())
+}
+
+pub fn workspace() -> &'static str {
+    WORKSPACE
+}
+
+pub fn workspace_invites() -> &'static str {
+    WORKSPACE_INVITES
+}
+
+pub fn join(token: &str) -> String {
+    JOIN.replace("{token}", token)
 }
 
 pub fn audit() -> &'static str {

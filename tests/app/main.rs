@@ -17,6 +17,7 @@ mod imports;
 mod keys;
 mod ledger;
 mod limits;
+mod members;
 mod notion;
 mod pages;
 mod refresh;
