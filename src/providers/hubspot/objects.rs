@@ -377,9 +377,25 @@ struct Paging {
     next: Option<Next>,
 }
 
+/// What names a next page and not where it is, is not taken for the end.
 #[derive(Deserialize)]
+#[serde(try_from = "RawNext")]
 struct Next {
-    after: Option<Value>,
+    after: String,
+}
+
+#[derive(Deserialize)]
+struct RawNext {
+    after: Value,
+}
+
+impl TryFrom<RawNext> for Next {
+    type Error = &'static str;
+
+    fn try_from(raw: RawNext) -> Result<Self, Self::Error> {
+        let after = id(&raw.after).ok_or("the next page is nowhere")?;
+        Ok(Self { after })
+    }
 }
 
 #[derive(Deserialize)]
@@ -390,7 +406,7 @@ struct Associations {
 
 impl Paging {
     fn after(self) -> Option<String> {
-        id(&self.next?.after?)
+        Some(self.next?.after)
     }
 }
 
@@ -552,6 +568,10 @@ mod tests {
             Some("901553")
         );
         assert_eq!(next(r#"{"results":[],"paging":{}}"#), None);
+        for lost in ["{}", r#"{"after":null}"#, r#"{"after":""}"#] {
+            let answer = format!(r#"{{"results":[],"paging":{{"next":{lost}}}}}"#);
+            assert!(serde_json::from_str::<List>(&answer).is_err(), "{answer}");
+        }
         assert_eq!(next(r#"{"results":[]}"#), None);
     }
 }

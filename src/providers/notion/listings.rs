@@ -52,7 +52,7 @@ pub async fn search(read: &Read<'_>, object: &str) -> Result<Page, Failure> {
         }
         answer => answer?,
     };
-    let (next, is_capped) = (answer.next(), answer.is_capped());
+    let (next, is_capped) = (answer.next()?, answer.is_capped());
     let mut haul = Haul::new(read);
     haul.take_all(answer.results).await?;
     let is_old = haul.met_old;
@@ -158,7 +158,7 @@ pub async fn rows(read: &Read<'_>) -> Result<Page, Failure> {
             answer => break answer?,
         }
     };
-    reached.cursor = answer.next();
+    reached.cursor = answer.next()?;
     let is_capped = answer.is_capped();
     let mut haul = Haul::new(read);
     haul.take_all(answer.results).await?;
@@ -255,7 +255,7 @@ pub async fn blocks(read: &Read<'_>) -> Result<Page, Failure> {
     let Some(answer) = answer else {
         return Ok(Page::default());
     };
-    let next = answer.next();
+    let next = answer.next()?;
     let opens = answer.results.iter().filter_map(|block| {
         let block: Value = serde_json::from_str(block.get()).ok()?;
         lead(read, &block, depth)
@@ -589,10 +589,18 @@ struct List {
 }
 
 impl List {
-    /// A page may be short, or empty, and yet not be the last.
-    fn next(&self) -> Option<String> {
+    /// A page may be short, or empty, and yet not be the last. One that says that there is more, and
+    /// not where, is no end either.
+    fn next(&self) -> Result<Option<String>, Failure> {
         let next = self.next_cursor.clone().filter(|next| !next.is_empty());
-        next.filter(|_| self.has_more != Some(false))
+        match (self.has_more, next) {
+            (Some(false), _) => Ok(None),
+            (Some(true), None) => Err(Failure::new(
+                FailureKind::Passing,
+                "it said that there is more, and not where",
+            )),
+            (_, next) => Ok(next),
+        }
     }
 
     /// Whether there is more than Notion gives of one listing. Its last page alone says so.
@@ -611,7 +619,7 @@ mod tests {
 
     #[test]
     fn a_listing_goes_on_while_there_is_a_cursor_and_says_when_it_was_capped() {
-        let next = |answer| list(answer).next();
+        let next = |answer| list(answer).next().expect("a place");
         let more = json!({"results": [], "has_more": true, "next_cursor": "c"});
         assert_eq!(next(more).as_deref(), Some("c"));
         assert_eq!(
@@ -621,10 +629,13 @@ mod tests {
         for end in [
             json!({"results": [], "has_more": false, "next_cursor": null}),
             json!({"results": [], "has_more": false, "next_cursor": "c"}),
-            json!({"results": [], "has_more": true, "next_cursor": ""}),
             json!({"results": []}),
         ] {
             assert_eq!(next(end), None);
+        }
+        for lost in [json!(""), json!(null)] {
+            let more = json!({"results": [], "has_more": true, "next_cursor": lost});
+            assert!(list(more).next().is_err());
         }
         let status =
             json!({"type": "incomplete", "incomplete_reason": "query_result_limit_reached"});
