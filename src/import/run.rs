@@ -30,6 +30,8 @@ const TELL: Duration = Duration::from_millis(500);
 pub(super) struct Course<'a> {
     pub parts: &'a EngineParts,
     pub run: UnfinishedRun,
+    /// Whether it reads everything, and not only what has changed.
+    full: bool,
     pub connection: &'a Connection,
     pub provider: &'a Configured,
     pub api: Api,
@@ -81,11 +83,20 @@ async fn drive_to_end(
     let Some(provider) = parts.providers.find(&connection.provider) else {
         return fail(parts, run.id, &words::provider_off()).await;
     };
+    let streams = provider.description().streams.iter();
+    let roots: Vec<NewSource<'_>> = streams
+        .filter(|stream| stream.root)
+        .map(|stream| new_source(stream.name, "", "", ""))
+        .collect();
+    let Some(full) = parts.store.begin_run(run.id, &roots).await? else {
+        return Ok(());
+    };
     let bearer = Bearer::Connection(Arc::clone(&parts.grants), connection.id);
     let pacing = provider.pacing(&parts.paces, &connection.account_id);
     let course = Course {
         parts,
         run,
+        full,
         connection: &connection,
         provider,
         api: provider.api(&parts.client, bearer).paced(pacing),
@@ -97,14 +108,6 @@ async fn drive_to_end(
 
 impl Course<'_> {
     async fn go(&self) -> store::Result<()> {
-        let streams = self.provider.description().streams.iter();
-        let roots: Vec<NewSource<'_>> = streams
-            .filter(|stream| stream.root)
-            .map(|stream| new_source(stream.name, "", "", ""))
-            .collect();
-        if !self.parts.store.begin_run(self.run.id, &roots).await? {
-            return Ok(());
-        }
         tracing::info!(
             import.run = self.run.id.0,
             connection.id = self.connection.id.0,
@@ -203,7 +206,7 @@ impl Course<'_> {
 
     /// What has changed since then is asked for; `None` for everything.
     fn since(&self, stream: &Stream, open: &OpenSource) -> Option<DateTime<Utc>> {
-        let asked = !self.run.full && stream.since;
+        let asked = !self.full && stream.since;
         let read_at = open.read_at.filter(|_| asked)?;
         let overlap = self.provider.description().overlap;
         Some(DateTime::from_timestamp_millis(read_at)? - overlap)
@@ -424,7 +427,7 @@ impl Listing<'_> {
         read_whole
             && match self.stream.exhaustive {
                 true => coverage == Coverage::Complete,
-                false => self.course.run.full,
+                false => self.course.full,
             }
     }
 

@@ -120,7 +120,6 @@ struct StreamRow {
 pub struct UnfinishedRun {
     pub id: RunId,
     pub connection_id: ConnectionId,
-    pub full: bool,
 }
 
 /// Requests made and time waited since this was last noted.
@@ -166,20 +165,33 @@ impl Row {
 }
 
 impl Tx {
-    /// Asks for a run of the connection; one that is on already is kept, not doubled.
+    /// Asks for a run of the connection; one that is on already is kept, not doubled. Where it reads less
+    /// than is asked for, it reads everything if it has not begun, and is followed by one that does if
+    /// it has: its cursors are of lists of changes.
     pub async fn queue_run(
         &mut self,
         connection: ConnectionId,
         cause: Cause,
         full: bool,
     ) -> Result<RunId> {
-        // The update changes nothing; it makes the database answer with the run that is on.
         within!(self, db => sqlx::query_scalar(
             r#"INSERT INTO runs (connection_id, cause, "full", state, created_at)
                VALUES ($1, $2, $3, 'queued', $4)
-               ON CONFLICT (connection_id) WHERE finished_at IS NULL DO UPDATE SET cause = runs.cause
+               ON CONFLICT (connection_id) WHERE finished_at IS NULL DO UPDATE SET
+                "full" = runs."full" OR (excluded."full" AND runs.state = 'queued'),
+                then_full = runs.then_full OR (excluded."full" AND NOT runs."full" AND runs.state <> 'queued')
                RETURNING id"#)
             .bind(connection).bind(cause.as_str()).bind(full).bind(now()).fetch_one(db).await)
+    }
+
+    /// Queues the run of everything that was asked for while this one was on.
+    async fn follow(&mut self, run: RunId) -> Result<()> {
+        within!(self, db => sqlx::query(
+            r#"INSERT INTO runs (connection_id, cause, "full", state, created_at)
+               SELECT connection_id, $2, $3, 'queued', $4 FROM runs WHERE id = $1 AND then_full"#)
+            .bind(run).bind(Cause::Hand.as_str()).bind(true).bind(now())
+            .execute(db).await.map(Done::rows))?;
+        Ok(())
     }
 }
 
@@ -201,26 +213,25 @@ impl Store {
     pub async fn unfinished_runs(&self) -> Result<Vec<UnfinishedRun>> {
         // The order of the index that holds only these, so that finished ones are not scanned.
         let mut runs: Vec<UnfinishedRun> = on!(self.pools.read, db => sqlx::query_as(
-            r#"SELECT id, connection_id, "full" FROM runs WHERE finished_at IS NULL ORDER BY connection_id"#)
+            "SELECT id, connection_id FROM runs WHERE finished_at IS NULL ORDER BY connection_id")
             .fetch_all(db).await)?;
         runs.sort_by_key(|run| run.id);
         Ok(runs)
     }
 
     /// Marks the run as begun and lays out the listings that it begins with; what an earlier process
-    /// did of it stays. False where the run has ended meanwhile.
-    pub async fn begin_run(&self, run: RunId, roots: &[NewSource<'_>]) -> Result<bool> {
+    /// did of it stays. Answers whether it reads everything; `None` where it has ended meanwhile.
+    pub async fn begin_run(&self, run: RunId, roots: &[NewSource<'_>]) -> Result<Option<bool>> {
         let mut tx = self.begin().await?;
-        let begun = within!(tx, db => sqlx::query(
-            "UPDATE runs SET state = 'running', started_at = COALESCE(started_at, $2)
-             WHERE id = $1 AND finished_at IS NULL")
-            .bind(run).bind(now()).execute(db).await.map(Done::rows))?;
-        if begun == 0 {
-            return Ok(false);
+        let full: Option<bool> = within!(tx, db => sqlx::query_scalar(
+            r#"UPDATE runs SET state = 'running', started_at = COALESCE(started_at, $2)
+               WHERE id = $1 AND finished_at IS NULL RETURNING "full""#)
+            .bind(run).bind(now()).fetch_optional(db).await)?;
+        if full.is_some() {
+            tx.open_sources(run, roots).await?;
+            tx.commit().await?;
         }
-        tx.open_sources(run, roots).await?;
-        tx.commit().await?;
-        Ok(true)
+        Ok(full)
     }
 
     /// What a run has of each of its streams.
@@ -237,7 +248,8 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a run. One that got somewhere is noted as the connection's last import.
+    /// Ends a run. One that got somewhere is noted as the connection's last import; the run that was
+    /// asked for meanwhile follows, unless a person has had enough.
     pub async fn finish_run(
         &self,
         run: RunId,
@@ -261,6 +273,9 @@ impl Store {
                     failures = CASE WHEN $3 THEN 0 WHEN $4 THEN failures + 1 ELSE failures END
                  WHERE id = (SELECT connection_id FROM runs WHERE id = $1)")
                 .bind(run).bind(now).bind(got_somewhere).bind(failed).execute(db).await.map(Done::rows))?;
+            if state != RunState::Cancelled {
+                tx.follow(run).await?;
+            }
         }
         tx.commit().await
     }

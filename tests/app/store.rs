@@ -39,6 +39,7 @@ on_both_databases! {
     one_account_in_two_workspaces_is_two_connections,
     a_workspace_never_sees_a_connection_of_another,
     a_run_that_is_on_is_kept_and_not_doubled,
+    who_asks_for_everything_gets_it_whatever_run_is_on,
     only_a_run_that_reached_its_end_counts_as_the_last_import,
     a_finished_run_stays_as_it_ended,
     a_page_says_what_it_added_changed_and_left,
@@ -601,6 +602,56 @@ async fn a_run_that_is_on_is_kept_and_not_doubled(at: Database) {
     assert_eq!(unfinished, [other, next], "oldest first");
 }
 
+async fn who_asks_for_everything_gets_it_whatever_run_is_on(at: Database) {
+    let store = at.open().await;
+    let (connection, first) = importing(&store, "h/hubspot/1").await;
+    let end = async |run, state| {
+        let ended = store.finish_run(run, state, None).await;
+        ended.expect("finished");
+    };
+    let ask = async |full| {
+        let run = store.queue_run(connection, Cause::Schedule, full).await;
+        run.expect("a run")
+    };
+    let begin = async |run| {
+        let begun = store.begin_run(run, &[root("contacts")]).await;
+        begun.expect("an answer")
+    };
+    let queued = async || {
+        let runs = store.unfinished_runs().await.expect("an answer");
+        runs.iter().map(|run| run.id).collect::<Vec<_>>()
+    };
+    // Nothing follows a run that reads everything itself.
+    assert_eq!(ask(true).await, first);
+    end(first, RunState::Done).await;
+    assert_eq!(queued().await, []);
+
+    let waiting = ask(false).await;
+    assert_eq!((ask(true).await, ask(false).await), (waiting, waiting));
+    assert_eq!(begin(waiting).await, Some(true), "it has read nothing yet");
+    end(waiting, RunState::Done).await;
+    assert_eq!(begin(waiting).await, None);
+    assert_eq!(queued().await, []);
+
+    let begun = ask(false).await;
+    assert_eq!(begin(begun).await, Some(false));
+    assert_eq!((ask(true).await, ask(true).await), (begun, begun));
+    assert_eq!(begin(begun).await, Some(false), "it goes on as it began");
+    end(begun, RunState::Failed).await;
+    end(begun, RunState::Failed).await;
+    let [follows] = queued().await[..] else {
+        panic!("one run follows")
+    };
+    assert_eq!(begin(follows).await, Some(true));
+    end(follows, RunState::Done).await;
+
+    let stopped = ask(false).await;
+    begin(stopped).await;
+    ask(true).await;
+    end(stopped, RunState::Cancelled).await;
+    assert_eq!(queued().await, [], "who cancels has had enough");
+}
+
 async fn only_a_run_that_reached_its_end_counts_as_the_last_import(at: Database) {
     let store = at.open().await;
     let (connection, run) = importing(&store, "h/hubspot/1").await;
@@ -853,7 +904,7 @@ async fn a_run_that_begins_again_goes_on_where_it_was(at: Database) {
 
     let store = at.open().await;
     let begun = store.begin_run(run, &[root("contacts")]).await;
-    assert!(begun.expect("an answer"));
+    assert_eq!(begun.expect("an answer"), Some(true));
     assert_eq!(cursors(&store, run).await, [Some("2".to_owned())]);
     let latest = store.latest_run(connection).await.expect("an answer");
     let (latest, started) = (latest.expect("a run"), started.expect("a run"));
