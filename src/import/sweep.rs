@@ -9,13 +9,17 @@ use super::run::{Course, End};
 use crate::client::{Failure, FailureKind};
 use crate::item::{ConnectionId, Parent, RunId};
 use crate::providers::{Description, Providers, Stream};
-use crate::store::{self, Answer, Answered, DROPPED_AT_ONCE, DueSweep, Standing, Store};
+use crate::store::{self, Answer, Answered, DROPPED_AT_ONCE, DueSweep, FIRST, Standing, Store};
 
 /// So many items are removed without a question, or so many of a hundred.
 const FEW: usize = 20;
 const PERCENT: usize = 30;
-/// Items that a run asks its provider about one by one.
+/// Items that a run asks its provider about one by one, and how many of them between two looks at whether
+/// it is still to.
 const ASKED: usize = 500;
+const ASKED_AT_ONCE: usize = 20;
+/// A provider that cannot tell of so many in a row is asked no more by this run.
+const UNTOLD: u32 = 3;
 
 /// A listing, and what is absent from it.
 struct Swept {
@@ -131,7 +135,7 @@ impl<'a> Walk<'a> {
             return;
         };
         if kind.directory {
-            self.absent.insert(path(item), at);
+            self.absent.insert(item.path(), at);
         }
         if !item.is_gone {
             let swept = &mut self.swept[at];
@@ -145,14 +149,6 @@ impl<'a> Walk<'a> {
         let ends = container.match_indices('/').map(|(at, _)| at);
         let mut paths = ends.chain([container.len()]).map(|end| &container[..end]);
         paths.find_map(|path| self.absent.get(path).copied())
-    }
-}
-
-/// How items that stand in this one name it as their container.
-fn path(item: &Standing) -> String {
-    match item.container.as_str() {
-        "" => item.provider_id.clone(),
-        container => format!("{container}/{}", item.provider_id),
     }
 }
 
@@ -221,6 +217,7 @@ impl Course<'_> {
     async fn ask_first(&self, swept: &Swept, all: usize) -> store::Result<()> {
         let Loss { absent, direct, of } = swept.loss;
         let of = if absent > direct { all } else { of };
+        let absent = swept.absent.len();
         let store = &self.parts.store;
         store
             .hold_sweep(self.run.id, &swept.name, absent as i64, of as i64)
@@ -242,32 +239,60 @@ impl Course<'_> {
     async fn ask_about(&self, swept: &mut Swept) -> store::Result<Option<End>> {
         swept.absent.sort_unstable();
         swept.absent.truncate(ASKED);
-        let mut answers = Answers::default();
-        for items in swept.ids().chunks(DROPPED_AT_ONCE) {
-            for item in self.parts.store.standing_of(items).await? {
-                let there = tokio::select! {
-                    biased;
-                    () = self.halt.cancelled() => return Ok(Some(End::Halted)),
-                    there = self.is_there(&item) => there,
-                };
-                match there {
-                    Ok(there) => answers.note(item.id, there),
-                    Err(failure) if ends_all(&failure) => return Ok(Some(End::Over(failure))),
-                    // It stays until a later run is told.
-                    Err(failure) => {
-                        tracing::debug!(failure.said, "an item could not be asked about");
+        let (store, run) = (&self.parts.store, self.run.id);
+        let mut gone: HashSet<i64> = HashSet::new();
+        let (mut asked, mut untold) = (0, 0);
+        for ids in swept.ids().chunks(ASKED_AT_ONCE) {
+            let mut told = Answers::default();
+            let early = self.ask_about_some(ids, &mut told, &mut untold).await?;
+            let cost = self.api.meter().take();
+            store
+                .note_answers(run, &swept.name, &told.there, &told.gone, cost)
+                .await?;
+            asked += told.there.len() + told.gone.len();
+            gone.extend(told.gone);
+            if early.is_some() {
+                return Ok(early);
+            }
+            if untold >= UNTOLD {
+                break;
+            }
+        }
+        swept.absent.retain(|(_, id)| gone.contains(id));
+        swept.loss.absent = swept.loss.absent * gone.len() / asked.max(1);
+        swept.loss.direct = swept.loss.absent;
+        Ok(None)
+    }
+
+    /// `untold` counts what the provider could not tell of since it last could.
+    async fn ask_about_some(
+        &self,
+        ids: &[i64],
+        told: &mut Answers,
+        untold: &mut u32,
+    ) -> store::Result<Option<End>> {
+        for item in self.parts.store.standing_of(ids).await? {
+            let there = tokio::select! {
+                biased;
+                () = self.halt.cancelled() => return Ok(Some(End::Halted)),
+                there = self.is_there(&item) => there,
+            };
+            match there {
+                Ok(there) => {
+                    told.note(item.id, there);
+                    *untold = 0;
+                }
+                Err(failure) if ends_all(&failure) => return Ok(Some(End::Over(failure))),
+                // It stays until a later run is told.
+                Err(failure) => {
+                    tracing::debug!(failure.said, "an item could not be asked about");
+                    *untold += u32::from(!is_its_own(&failure));
+                    if *untold >= UNTOLD {
+                        break;
                     }
                 }
             }
         }
-        let (store, run) = (&self.parts.store, self.run.id);
-        store.note_seen(run, &answers.there).await?;
-        let cost = self.api.meter().take();
-        store.note_cost(run, &swept.name, cost).await?;
-        swept.absent.retain(|(_, id)| answers.gone.contains(id));
-        let asked = answers.there.len() + answers.gone.len();
-        swept.loss.absent = swept.loss.absent * answers.gone.len() / asked.max(1);
-        swept.loss.direct = swept.loss.absent;
         Ok(None)
     }
 
@@ -284,20 +309,18 @@ impl Course<'_> {
     }
 }
 
-/// What a provider said of items that were asked about.
+/// What a provider said of items that it was asked about.
 #[derive(Default)]
 struct Answers {
     there: Vec<i64>,
-    gone: HashSet<i64>,
+    gone: Vec<i64>,
 }
 
 impl Answers {
     fn note(&mut self, id: i64, there: bool) {
         match there {
             true => self.there.push(id),
-            false => {
-                self.gone.insert(id);
-            }
+            false => self.gone.push(id),
         }
     }
 }
@@ -305,6 +328,12 @@ impl Answers {
 fn ends_all(failure: &Failure) -> bool {
     use FailureKind::{NoGrant, StoreAway, Unauthorized};
     matches!(failure.kind, Unauthorized | NoGrant | StoreAway)
+}
+
+/// Whether a failure is of the one item that was asked about, and says nothing of others.
+fn is_its_own(failure: &Failure) -> bool {
+    use FailureKind::{CursorLost, Forbidden, NotFound, TooLarge};
+    matches!(failure.kind, CursorLost | Forbidden | NotFound | TooLarge)
 }
 
 /// Does what people have answered, in small steps; what is left undone is done at the next look.
@@ -331,19 +360,18 @@ async fn carry_out_one(
         name: answered.source.clone(),
         stream: answered.stream.clone(),
     };
-    let walk = Walk::new(answered.run, it, vec![due], halt);
+    // Where a listing proves nothing, the answer is about those that the provider has said are gone.
+    let proven = it.stream(&due.stream).is_some_and(|it| it.exhaustive);
+    let run = if proven { answered.run } else { FIRST };
+    let walk = Walk::new(run, it, vec![due], halt);
     let Some(swept) = walk.through(store, answered.connection).await? else {
         return Ok(());
     };
     let ids: Vec<i64> = swept.iter().flat_map(Swept::ids).collect();
     for ids in ids.chunks(DROPPED_AT_ONCE) {
         match answered.answer {
-            Answer::Drop => {
-                store
-                    .drop_items(answered.connection, answered.run, ids)
-                    .await?
-            }
-            Answer::Keep => store.keep_items(answered.run, ids).await?,
+            Answer::Drop => store.drop_items(answered.connection, run, ids).await?,
+            Answer::Keep => store.keep_items(run, ids).await?,
         }
         if halt.is_cancelled() {
             return Ok(());

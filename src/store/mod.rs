@@ -36,7 +36,7 @@ pub use removals::{Answer, Answered, Question};
 pub use runs::{Cause, Cost, Run, RunState, StreamProgress, UnfinishedRun};
 pub use schedule::Due;
 pub use sources::{Coverage, Covered, Ended, NewSource, OpenSource, Progress};
-pub use sweeps::{DROPPED_AT_ONCE, DueSweep, Standing};
+pub use sweeps::{DROPPED_AT_ONCE, DueSweep, FIRST, Standing};
 pub use workspaces::{Changed, Member, OwnWorkspace, Role};
 
 pub type Result<T> = std::result::Result<T, Error>;

@@ -109,7 +109,7 @@ impl AnsweredRow {
 
 impl Store {
     /// Asks before `absent` of so many items are removed, and ends the sweep with that. A question that
-    /// an earlier run asked is asked anew.
+    /// an earlier run asked is asked anew; one that was answered is not, for the answer will be carried out.
     pub async fn hold_sweep(&self, run: RunId, source: &str, absent: i64, of: i64) -> Result<()> {
         let mut tx = self.begin().await?;
         within!(tx, db => sqlx::query(
@@ -121,7 +121,7 @@ impl Store {
                FROM runs r JOIN run_streams s ON s.run_id = r.id WHERE r.id = $1 AND s.name = $2
                ON CONFLICT (connection_id, source) DO UPDATE SET run_id = excluded.run_id,
                 label = excluded.label, absent = excluded.absent, "of" = excluded."of",
-                asked_at = excluded.asked_at, answer = NULL"#)
+                asked_at = excluded.asked_at WHERE removals.answer IS NULL"#)
             .bind(run).bind(source).bind(absent).bind(of).bind(now()).execute(db).await.map(Done::rows))?;
         tx.commit().await
     }

@@ -1,10 +1,12 @@
 //! What its provider has no more: items that no listing named. They stay as tombstones, out of lists.
 
+use std::collections::{BTreeMap, HashSet};
+
 use sqlx::QueryBuilder;
 
 use super::db::{Done, Tx, on, within};
 use super::sources::key;
-use super::{Error, Result, Store, now};
+use super::{Cost, Error, Result, Store, now};
 use crate::item::{ConnectionId, Parent, RunId};
 
 /// Items looked at in one step.
@@ -13,6 +15,10 @@ const LOOK: i64 = 2_000;
 pub const DROPPED_AT_ONCE: usize = 500;
 /// A run later than all: what a person decided to keep is missed by none.
 const KEPT: RunId = RunId(i64::MAX);
+/// A run before all: what a provider that was asked has no more.
+const DENIED: RunId = RunId(0);
+/// What only items of [`DENIED`] are absent from.
+pub const FIRST: RunId = RunId(1);
 
 /// A listing that was read to its end, and what it did not name is still to be looked for.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -37,6 +43,20 @@ pub struct Standing {
     pub provider_id: String,
     pub seen_run: RunId,
     pub is_gone: bool,
+}
+
+impl Standing {
+    /// How items that stand in this one name it as their container.
+    pub fn path(&self) -> String {
+        path(&self.container, &self.provider_id)
+    }
+}
+
+fn path(container: &str, id: &str) -> String {
+    match container {
+        "" => id.to_owned(),
+        container => format!("{container}/{id}"),
+    }
 }
 
 impl Store {
@@ -113,15 +133,9 @@ impl Store {
 
     /// Keeps items that their provider has no more, until it names them again.
     pub async fn keep_items(&self, run: RunId, ids: &[i64]) -> Result<()> {
-        on!(self.pools.write, db => {
-            let mut sql = QueryBuilder::new("UPDATE items SET seen_run = ");
-            sql.push_bind(KEPT).push(" WHERE seen_run < ").push_bind(run).push(" AND id IN (");
-            let mut list = sql.separated(", ");
-            ids.iter().for_each(|id| { list.push_bind(*id); });
-            sql.push(")");
-            sql.build().execute(db).await.map(Done::rows)
-        })?;
-        Ok(())
+        let mut tx = self.begin().await?;
+        tx.note_met(run, ids, KEPT).await?;
+        tx.commit().await
     }
 
     /// Notes that a listing was swept.
@@ -132,11 +146,29 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that items were shown to be there.
-    pub async fn note_seen(&self, run: RunId, ids: &[i64]) -> Result<()> {
+    /// Notes what the provider said of items that it was asked about, and what the asking cost.
+    /// [`Error::Overtaken`] where the run has ended.
+    pub async fn note_answers(
+        &self,
+        run: RunId,
+        source: &str,
+        there: &[i64],
+        gone: &[i64],
+        cost: Cost,
+    ) -> Result<()> {
         let mut tx = self.begin().await?;
-        tx.mark_seen(run, ids).await?;
-        tx.commit().await
+        tx.note_met(run, there, run).await?;
+        tx.note_met(run, gone, DENIED).await?;
+        let noted = within!(tx, db => sqlx::query(
+            "UPDATE run_streams SET calls = calls + $3, waited_ms = waited_ms + $4
+             WHERE run_id = $1 AND name = $2
+                AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND finished_at IS NULL)")
+            .bind(run).bind(source).bind(cost.calls).bind(cost.waited_ms)
+            .execute(db).await.map(Done::rows))?;
+        match noted {
+            1 => tx.commit().await,
+            _ => Err(Error::Overtaken),
+        }
     }
 }
 
@@ -169,24 +201,69 @@ impl Tx {
         if ids.is_empty() {
             return Ok(0);
         }
-        let kinds: Vec<String> = within!(self, db => {
+        let dropped: Vec<(String, String, String)> = within!(self, db => {
             let mut sql = QueryBuilder::new("UPDATE items SET gone_at = ");
             sql.push_bind(now()).push(" WHERE gone_at IS NULL AND seen_run < ")
                 .push_bind(run).push(" AND id IN (");
             let mut list = sql.separated(", ");
             ids.iter().for_each(|id| { list.push_bind(*id); });
-            sql.push(") RETURNING type");
-            sql.build_query_scalar().fetch_all(db).await
+            sql.push(") RETURNING type, container, provider_id");
+            sql.build_query_as().fetch_all(db).await
         })?;
-        for (kind, gone) in counted(&kinds) {
+        for (kind, gone) in counted(dropped.iter().map(|(kind, ..)| kind)) {
             self.count(connection, kind, -gone).await?;
         }
-        Ok(kinds.len() as i64)
+        let paths = dropped.iter().map(|(_, container, id)| path(container, id));
+        self.forget_listings(connection, &paths.collect()).await?;
+        Ok(dropped.len() as i64)
+    }
+
+    /// Forgets when listings of what stood in these containers were read, and what was asked of them:
+    /// if one comes back, all that is in it is to be read, for all of it went.
+    async fn forget_listings(
+        &mut self,
+        connection: ConnectionId,
+        containers: &HashSet<String>,
+    ) -> Result<()> {
+        for (table, name) in [("marks", "name"), ("removals", "source")] {
+            let names: Vec<String> = within!(self, db => {
+                QueryBuilder::new(format!("SELECT {name} FROM {table} WHERE connection_id = "))
+                    .push_bind(connection).build_query_scalar().fetch_all(db).await
+            })?;
+            let within = |name: &String| {
+                let key = name.split_once(':').map(|(_, key)| key);
+                key.is_some_and(|key| containers.contains(key))
+            };
+            for name_of in names.iter().filter(|name| within(name)) {
+                within!(self, db => {
+                    QueryBuilder::new(format!("DELETE FROM {table} WHERE connection_id = "))
+                        .push_bind(connection).push(format!(" AND {name} = ")).push_bind(name_of)
+                        .build().execute(db).await.map(Done::rows)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes which run met items last, of those that `run` and later ones have not met.
+    async fn note_met(&mut self, run: RunId, ids: &[i64], met_by: RunId) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        within!(self, db => {
+            let mut sql = QueryBuilder::new("UPDATE items SET seen_run = ");
+            sql.push_bind(met_by).push(" WHERE seen_run < ").push_bind(run).push(" AND id IN (");
+            let mut list = sql.separated(", ");
+            ids.iter().for_each(|id| { list.push_bind(*id); });
+            sql.push(")");
+            sql.build().execute(db).await.map(Done::rows)
+        })?;
+        Ok(())
     }
 }
 
-fn counted(kinds: &[String]) -> std::collections::BTreeMap<&str, i64> {
-    let mut counted = std::collections::BTreeMap::new();
+fn counted<'a>(kinds: impl Iterator<Item = &'a String>) -> BTreeMap<&'a str, i64> {
+    let mut counted = BTreeMap::new();
     for kind in kinds {
         *counted.entry(kind.as_str()).or_default() += 1;
     }

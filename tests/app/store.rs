@@ -14,8 +14,8 @@ use tributary::item::{
 };
 use tributary::store::{
     Answer, Approval, Approver, Cause, ConnectionState, Cost, Coverage, DEADLINE, Ended, Error,
-    Identity, ListQuery, ListRow, Location, Mark, NewConnection, NewPerson, NewSource, PageCounts,
-    Progress, RunState, SealedGrant, SignIn, Store, Tx,
+    FIRST, Identity, ListQuery, ListRow, Location, Mark, NewConnection, NewPerson, NewSource,
+    PageCounts, Progress, RunState, SealedGrant, SignIn, Store, Tx,
 };
 
 use crate::support::database::{Database, column, execute, number, on_both_databases, schema};
@@ -54,6 +54,8 @@ on_both_databases! {
     a_listing_of_which_something_else_is_known_has_not_been_read_yet,
     what_is_gone_is_out_of_the_list_until_it_is_met_again,
     what_a_run_has_met_is_not_removed_with_the_rest,
+    what_a_provider_was_asked_about_is_told_apart_from_what_it_was_not,
+    what_was_read_of_a_container_is_forgotten_with_it,
     a_question_is_asked_anew_by_a_later_run_and_answered_once,
     a_deleted_connection_takes_along_what_hangs_on_it,
     the_list_is_newest_first_over_several_connections,
@@ -1030,6 +1032,77 @@ async fn what_a_run_has_met_is_not_removed_with_the_rest(at: Database) {
     assert!(matches!(late, Err(Error::Overtaken)), "{late:?}");
 }
 
+async fn what_a_provider_was_asked_about_is_told_apart_from_what_it_was_not(at: Database) {
+    let store = at.open().await;
+    let (connection, first) = importing(&store, "h/hubspot/1").await;
+    let page: Vec<Item> = (0..6).map(contact).collect();
+    save(&store, connection, first, &page).await;
+    let done = store.finish_run(first, RunState::Done, None).await;
+    done.expect("finished");
+    let run = begin_run(&store, connection).await;
+    save(&store, connection, run, &page[..1]).await;
+    let (all, unmet) = absent(&store, connection, run).await;
+    assert_eq!(unmet.len(), 5);
+    let cost = Cost::default();
+    // The first was met meanwhile, whatever was said before.
+    let (there, gone) = (&unmet[..2], [all[0], unmet[2]]);
+    let noted = store
+        .note_answers(run, "contacts", there, &gone, cost)
+        .await;
+    noted.expect("noted");
+    assert_eq!(absent(&store, connection, run).await.1, unmet[2..]);
+    assert_eq!(absent(&store, connection, FIRST).await.1, [unmet[2]]);
+    let dropped = store.drop_items(connection, FIRST, &all).await;
+    dropped.expect("dropped");
+    assert_eq!(items_of(&store, connection).await, 5);
+    let done = store.finish_run(run, RunState::Cancelled, None).await;
+    done.expect("finished");
+    let late = store.note_answers(run, "contacts", &unmet, &[], cost).await;
+    assert!(matches!(late, Err(Error::Overtaken)), "{late:?}");
+}
+
+async fn what_was_read_of_a_container_is_forgotten_with_it(at: Database) {
+    let store = at.open().await;
+    let (connection, first) = importing(&store, "h/hubspot/1").await;
+    let names = ["within:7", "within:70", "contacts"];
+    let within = |key| NewSource {
+        key,
+        ..root("within")
+    };
+    let mut tx = store.begin().await.expect("a transaction");
+    let opened = tx.open_sources(first, &[within("7"), within("70")]).await;
+    opened.expect("opened");
+    for name in names {
+        tx.mark_source(first, name).await.expect("marked");
+    }
+    tx.commit().await.expect("a commit");
+    for name in names {
+        store.hold_sweep(first, name, 1, 1).await.expect("asked");
+    }
+    save(&store, connection, first, &[contact(7), contact(8)]).await;
+    let done = store.finish_run(first, RunState::Done, None).await;
+    done.expect("finished");
+
+    let run = begin_run(&store, connection).await;
+    let (_, unmet) = absent(&store, connection, run).await;
+    let dropped = store.drop_absent(connection, run, "contacts", &unmet).await;
+    dropped.expect("dropped");
+    let mut tx = store.begin().await.expect("a transaction");
+    let opened = tx.open_sources(run, &[within("7"), within("70")]).await;
+    opened.expect("opened");
+    tx.commit().await.expect("a commit");
+    let left = store.sources_left(run, 10).await.expect("an answer");
+    let read: Vec<(&str, bool)> = left
+        .iter()
+        .map(|it| (it.name.as_str(), it.read_at.is_some()))
+        .collect();
+    let expected = [("contacts", true), ("within:7", false), ("within:70", true)];
+    assert_eq!(read, expected);
+    let asked = store.questions(connection).await.expect("an answer");
+    let asked: Vec<&str> = asked.iter().map(|it| it.source.as_str()).collect();
+    assert_eq!(asked, ["contacts", "within:70"]);
+}
+
 async fn a_question_is_asked_anew_by_a_later_run_and_answered_once(at: Database) {
     let store = at.open().await;
     let ada = sign_in(&store, "h/hubspot/1").await;
@@ -1072,6 +1145,12 @@ async fn a_question_is_asked_anew_by_a_later_run_and_answered_once(at: Database)
         (answered.connection, answered.answer),
         (connection, Answer::Drop)
     );
+    // A run that was on when it was answered does not ask again.
+    let run = begin_run(&store, connection).await;
+    let held = store.hold_sweep(run, "contacts", 40, 50).await;
+    held.expect("kept");
+    let asked = store.questions(connection).await.expect("an answer");
+    assert!(asked.is_empty(), "{asked:?}");
     // What an earlier run would say of it is too late.
     let early = RunId(answered.run.0 - 1);
     for (run, left) in [(early, 1), (answered.run, 0)] {
