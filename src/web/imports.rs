@@ -147,6 +147,7 @@ impl RunView {
         let ended = run.finished_at.unwrap_or(now);
         let took = |started: DateTime<Utc>| length((ended - started).to_std().unwrap_or_default());
         let waits = run
+            .pulse
             .waiting_until
             .filter(|until| *until > now && !run.state.is_finished());
         let waited = std::time::Duration::from_millis(sum(|it| it.waited_ms).unsigned_abs());

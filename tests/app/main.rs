@@ -17,6 +17,7 @@ mod imports;
 mod ledger;
 mod limits;
 mod notion;
+mod old_runs;
 mod pages;
 mod refresh;
 mod rotation;

@@ -108,7 +108,7 @@ pub async fn import_show(
 impl ImportJson {
     fn new(run: &Run) -> Self {
         let sum = |count: fn(&StreamProgress) -> i64| run.streams.iter().map(count).sum();
-        let waits = run.waiting_until.filter(|until| *until > Utc::now());
+        let waits = run.pulse.waiting_until.filter(|until| *until > Utc::now());
         let error = run.error_code.clone().zip(run.error_message.clone());
         Self {
             id: run.id.to_string(),
@@ -124,7 +124,7 @@ impl ImportJson {
             added: sum(|stream| stream.added),
             changed: sum(|stream| stream.changed),
             unchanged: sum(|stream| stream.unchanged),
-            removed: 0,
+            removed: sum(|stream| stream.removed),
             skipped: sum(|stream| stream.skipped),
             calls: sum(|stream| stream.calls),
             waited_ms: sum(|stream| stream.waited_ms),
@@ -150,7 +150,7 @@ impl StreamJson {
             total: stream.total,
             coverage,
             reason: None,
-            held: false,
+            held: stream.held > 0,
         }
     }
 
@@ -164,7 +164,7 @@ impl StreamJson {
             total: list.total,
             coverage: list.coverage.map(|coverage| coverage.as_str()),
             reason: list.reason,
-            held: false,
+            held: list.held > 0,
         }
     }
 }
