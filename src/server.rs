@@ -245,6 +245,8 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
         connect_rate: Rate::new(settings.connect_rate),
         proxies: settings.proxies.clone(),
         eraser,
+        streams: Arc::default(),
+        closing: sweeper.clone(),
     });
     let server = HttpServer::new(move || web::site(app.clone()))
         .listen(listener)

@@ -19,6 +19,7 @@ mod limits;
 mod notion;
 mod old_runs;
 mod pages;
+mod progress;
 mod refresh;
 mod rotation;
 mod schedule;
