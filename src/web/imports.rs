@@ -81,20 +81,21 @@ async fn page(app: &App, sign_in: &SignIn, id: RunId) -> Result<ImportPage> {
     let provider = app.providers.describe(&connection.provider);
     let provider = provider.ok_or(WebError::NotFound)?;
     let view = RunView::new(&run, provider, Utc::now());
-    let lines = if view.live { LINES_LIVE } else { LINES };
+    let live = view.live;
+    let lines = if live { LINES_LIVE } else { LINES };
     let report = app.store.coverage(id, lines).await?;
     let lists: i64 = run.streams.iter().map(|stream| stream.sources).sum();
     let told: i64 = report.iter().map(|line| line.folded.max(1)).sum();
     let title = format!("Import of {}", connection.account_name);
     Ok(ImportPage {
-        chrome: Chrome::new(title, Here::Home, Some(sign_in)).reloading(view.live),
+        chrome: Chrome::new(title, Here::Home, Some(sign_in)).reloading(live),
         provider: provider.into(),
         connection: connection.id,
         account: connection.account_name,
         run: view,
         report: report
             .into_iter()
-            .map(|line| ReportLine::new(line, provider))
+            .map(|line| ReportLine::new(line, provider, live))
             .collect(),
         more: (lists > told).then(|| grouped(lists - told)),
     })
@@ -116,14 +117,16 @@ pub async fn import_cancel(
 }
 
 impl ReportLine {
-    fn new(line: Covered, provider: &Description) -> Self {
+    fn new(line: Covered, provider: &Description, live: bool) -> Self {
         let stream = provider.stream(&line.stream);
         let stream = capital(stream.map_or(line.stream.as_str(), |stream| stream.many));
         let (class, word) = match line.coverage {
             Some(Coverage::Complete) => ("connected", "Complete"),
             Some(Coverage::Partial) => ("reconnect", "Incomplete"),
             Some(Coverage::Unknown) => ("waiting", "Not known"),
-            None => ("cancelled", "Not read"),
+            None if !live => ("cancelled", "Not read"),
+            None if line.fetched > 0 => ("running", "Being read"),
+            None => ("waiting", "Not yet"),
         };
         Self {
             what: match (line.folded, line.label.as_str()) {

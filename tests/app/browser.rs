@@ -6,6 +6,7 @@ use tributary::sandbox::{Account, Provider, Turn};
 
 use crate::support::app::{App, PROVIDERS, Start, Stores, sandbox_for};
 use crate::support::browser::{Browser, Look};
+use crate::support::database::execute_at;
 
 /// From the welcome page through the sandbox's consent to the list, in this browser.
 async fn connects_and_sees_the_list(look: Look, name: &str) {
@@ -338,7 +339,7 @@ async fn watches_imports(look: Look, name: &str) {
     let start = Start::on(&stores).with("NOTION_RATE", "off");
     let sandbox = sandbox_for(&[start.port()], |options| {
         options.rate = Some(10_000);
-        options.contacts = Some(20_000);
+        options.contacts = Some(6_000);
     });
     let at_sandbox = |start: Start, slug: &&str| start.provider_at(slug, &sandbox.url());
     let app = PROVIDERS.iter().fold(start, at_sandbox).go().await;
@@ -355,9 +356,12 @@ async fn watches_imports(look: Look, name: &str) {
         browser.press(&format!("Connect {provider}")).await;
         browser.choose("account", "10k").await;
         browser.press("Approve").await;
+        // Slow from before its first page on, and until everything has been looked at.
+        slow(Duration::from_secs(2));
         browser.see("Importing from").await;
+        slow(Duration::ZERO);
     }
-    slow(Duration::from_millis(300));
+    slow(Duration::from_secs(2));
     browser.mark_page().await;
     let before = browser.see_at(".joint .sum b").await;
     let between = browser.see_change(".joint .sum b", &before).await;
@@ -382,7 +386,7 @@ async fn watches_imports(look: Look, name: &str) {
     browser.screenshot(&format!("{name}-31-dashboard")).await;
     assert_eq!(browser.sticking_out().await, Vec::<String>::new());
 
-    browser.press("HubSpot account 147900110").await;
+    browser.press_in("#hubspot", "Harbour & Söhne").await;
     browser.press("Report").await;
     browser.see("Rate used").await;
     browser.screenshot(&format!("{name}-32-import")).await;
@@ -413,4 +417,49 @@ async fn on_a_phone_in_the_dark_somebody_watches_imports_go_on() {
         ..Look::default()
     };
     watches_imports(look, "phone-dark").await;
+}
+
+/// A connection's imports, one under the other.
+async fn reads_the_history(look: Look, name: &str) {
+    let stores = Stores::embedded();
+    let (app, sandbox) = App::with_sandbox(&stores).await;
+    let browser = Browser::open(look).await;
+    browser.goto(&app.url).await;
+    browser.press("Connect HubSpot").await;
+    browser.press("Approve").await;
+    browser.see("Import finished").await;
+    browser.press("Import now").await;
+    browser.see_count(".history tbody .c-name", 2).await;
+    let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20)
+        INSERT INTO runs (connection_id, cause, \"full\", state, created_at, started_at, finished_at)
+        SELECT 1, 'schedule', FALSE, CASE i % 4 WHEN 0 THEN 'failed' ELSE 'done' END, i, 1780000000000, 1780000000000 + i * 7000 FROM n";
+    execute_at(&stores.settings[0].1, many).await;
+    browser.goto(&app.url).await;
+    browser.press("Small Office").await;
+    browser.see_count(".history tbody .c-name", 20).await;
+    browser.screenshot(&format!("{name}-34-history")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    browser.press("Load more").await;
+    browser.see("That is everything.").await;
+    browser.screenshot(&format!("{name}-35-older")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    app.stop().await;
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_scripts_somebody_reads_the_history() {
+    reads_the_history(Look::default(), "scripts").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_scripts_on_a_phone_somebody_reads_the_history() {
+    let look = Look {
+        scripts: false,
+        width: 360,
+        height: 740,
+        dark: true,
+    };
+    reads_the_history(look, "phone-plain").await;
 }
