@@ -84,7 +84,7 @@ impl Store {
                 for (at, connection) in connections.iter().enumerate() {
                     sql.push(if at == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
                     sql.push("SELECT id, connection_id, type AS kind, name, url, created_at, modified_at
-                        FROM items WHERE connection_id = ").push_bind(*connection);
+                        FROM items WHERE gone_at IS NULL AND connection_id = ").push_bind(*connection);
                     if let Some(Mark(modified_at, id)) = query.after {
                         sql.push(" AND (modified_at, id) < (").push_bind(modified_at)
                             .push(", ").push_bind(id).push(")");
@@ -132,7 +132,7 @@ impl Store {
             sql.push(") UNION ALL
                     SELECT up.item, up.depth + 1, p.id FROM up JOIN items i ON i.id = up.above
                     JOIN items p ON p.connection_id = i.connection_id AND p.container = i.parent_container
-                        AND p.type = i.parent_kind AND p.provider_id = i.parent_id
+                        AND p.type = i.parent_kind AND p.provider_id = i.parent_id AND p.gone_at IS NULL
                     WHERE up.depth < ").push_bind(DEEPEST)
                 .push(") SELECT up.item, up.above, i.name FROM up JOIN items i ON i.id = up.above
                     WHERE up.depth > 0 ORDER BY up.item, up.depth");

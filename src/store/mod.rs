@@ -10,10 +10,12 @@ mod items;
 mod list;
 mod migrations;
 mod people;
+mod removals;
 mod runs;
 mod schedule;
 mod secrets;
 mod sources;
+mod sweeps;
 
 use chrono::{DateTime, Utc};
 
@@ -28,9 +30,11 @@ pub use list::{ListQuery, ListRow, Mark, Span};
 pub use people::{
     Identity, Known, LONGEST_SIGN_IN, NewPerson, OwnSignIn, SignIn, WayIn, WayInState,
 };
+pub use removals::{Answer, Answered, Question};
 pub use runs::{Cause, Cost, Pulse, RateUsed, Run, RunState, StreamProgress, UnfinishedRun};
 pub use schedule::Due;
 pub use sources::{Coverage, Covered, Ended, NewSource, OpenSource, Progress};
+pub use sweeps::{DROPPED_AT_ONCE, DueSweep, Standing};
 
 pub type Result<T> = std::result::Result<T, Error>;
 

@@ -17,6 +17,7 @@ use super::live::{self, Part};
 use super::page::{
     Chrome, Here, ItemRow, LifeView, Notice, ProviderView, StateView, When, grouped, length,
 };
+use super::removals::RemovalView;
 use super::run_view::RunView;
 use crate::import::Every;
 use crate::item::ConnectionId;
@@ -59,6 +60,8 @@ struct ConnectionProgress {
     /// What imports take of a month's calls, where those are limited.
     cost: Option<String>,
     newest: Vec<ItemRow>,
+    /// What a person is asked before it is removed.
+    removals: Vec<RemovalView>,
 }
 
 /// Drawn by a template, which escapes what is in it.
@@ -204,6 +207,7 @@ async fn progress(app: &App, sign_in: &SignIn, id: ConnectionId) -> Result<Conne
         shares_nothing: provider
             .shares_nothing
             .filter(|_| read && connection.items == 0),
+        removals: RemovalView::all(&app.store.questions(id).await?, provider),
         newest: items::rows(app, newest.rows, &[&connection]).await?,
         connection: connection_view(connection, provider, now),
         run: run.map(|run| RunView::new(&run, provider, now)),

@@ -26,6 +26,7 @@ mod origin;
 mod page;
 mod parameters;
 mod proxies;
+mod removals;
 mod routes;
 mod run_view;
 mod schedule;

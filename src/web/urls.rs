@@ -15,6 +15,7 @@ pub const CONNECTION: &str = "/connections/{connection}";
 pub const CONNECTION_EVENTS: &str = "/connections/{connection}/events";
 pub const CONNECTION_IMPORTS: &str = "/connections/{connection}/imports";
 pub const SCHEDULE: &str = "/connections/{connection}/schedule";
+pub const REMOVALS: &str = "/connections/{connection}/removals";
 pub const DISCONNECT: &str = "/connections/{connection}/disconnect";
 pub const IMPORTS_EVENTS: &str = "/imports/events";
 pub const IMPORT: &str = "/imports/{run}";
@@ -133,6 +134,10 @@ pub fn connection_instead_of(id: ConnectionId, wanted: ConnectionId) -> String {
 
 pub fn schedule(id: impl Borrow<ConnectionId>) -> String {
     SCHEDULE.replace("{connection}", &id.borrow().to_string())
+}
+
+pub fn removals(id: impl Borrow<ConnectionId>) -> String {
+    REMOVALS.replace("{connection}", &id.borrow().to_string())
 }
 
 pub fn disconnect(id: impl Borrow<ConnectionId>) -> String {

@@ -220,7 +220,8 @@ impl Visitor {
     /// Waits until the import of the connection at `path` has ended, and shows its page.
     pub async fn imported(&mut self, path: &str) -> Seen {
         let mut last = self.get(path).await;
-        super::app::until("the import has ended", async || {
+        let long = std::time::Duration::from_secs(300);
+        super::app::until_within(long, "the import has ended", async || {
             last = self.get(path).await;
             // A page with an import that is on listens for more.
             last.count(".run h2") > 0 && last.count(WATCHED) == 0
