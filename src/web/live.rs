@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use tokio::time::Instant;
 
-use super::errors::{Result, WebError};
+use super::errors::{self, Result, WebError};
 use super::{App, guard};
 use crate::item::SignInId;
 use crate::store::SignIn;
@@ -168,9 +168,11 @@ impl<P: Picture, D: AsyncFn(&App, &SignIn) -> Result<P>> Live<P, D> {
                 String::new()
             }
             // Signed out, or gone: asking again would bring no more.
-            Err(_) => {
+            Err(error) => {
                 self.ended = true;
-                DONE.into()
+                let said = errors::message(&error).unwrap_or_default();
+                let alert = format!("<hx-partial hx-target=\"#alerts\">{said}</hx-partial>");
+                message(&alert) + DONE
             }
         }
     }

@@ -15,6 +15,8 @@ pub struct RunView {
     pub headline: String,
     pub live: bool,
     pub streams: Vec<StreamView>,
+    /// What all streams have brought together.
+    pub read: String,
     pub figures: Vec<Figure>,
     pub problem: Option<String>,
 }
@@ -101,6 +103,7 @@ impl RunView {
                 .filter(|stream| is_worth_a_line(stream, provider))
                 .map(|stream| StreamView::new(stream, provider))
                 .collect(),
+            read: grouped(run.streams.iter().map(|stream| stream.fetched).sum()),
             figures: figures(run, provider.name, now),
             problem: run.error_message.clone(),
         }

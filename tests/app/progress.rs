@@ -275,8 +275,13 @@ async fn who_signs_out_hears_no_more() {
     ada.clone().post("/sessions/end-all", &[]).await;
     for tab in tabs {
         let heard = tab.rest().await;
-        let last = heard.last().expect("a last event");
-        assert_eq!(last.name.as_deref(), Some("done"));
+        let (done, told) = heard.split_last().expect("a last event");
+        assert_eq!(done.name.as_deref(), Some("done"));
+        let told = &told.last().expect("a word about it").data;
+        assert!(
+            told.contains("#alerts") && told.contains("signed in"),
+            "{told}"
+        );
     }
 }
 
