@@ -339,7 +339,7 @@ async fn watches_imports(look: Look, name: &str) {
     let start = Start::on(&stores).with("NOTION_RATE", "off");
     let sandbox = sandbox_for(&[start.port()], |options| {
         options.rate = Some(10_000);
-        options.contacts = Some(6_000);
+        options.contacts = Some(4_000);
     });
     let at_sandbox = |start: Start, slug: &&str| start.provider_at(slug, &sandbox.url());
     let app = PROVIDERS.iter().fold(start, at_sandbox).go().await;
@@ -349,19 +349,19 @@ async fn watches_imports(look: Look, name: &str) {
         ("Notion", Provider::Notion),
         ("Airtable", Provider::Airtable),
     ];
-    let slow =
-        |by| all.map(|(_, provider)| sandbox.dial(provider, Account::TenThousand, Turn::Slow(by)));
-    for (provider, _) in all {
+    for (provider, kind) in all {
         browser.goto(&app.url).await;
         browser.press(&format!("Connect {provider}")).await;
         browser.choose("account", "10k").await;
         browser.press("Approve").await;
-        // Slow from before its first page on, and until everything has been looked at.
-        slow(Duration::from_secs(2));
+        // Slow from its first pages on, until everything has been looked at.
+        sandbox.dial(
+            kind,
+            Account::TenThousand,
+            Turn::Slow(Duration::from_secs(2)),
+        );
         browser.see("Importing from").await;
-        slow(Duration::ZERO);
     }
-    slow(Duration::from_secs(2));
     browser.mark_page().await;
     let before = browser.see_at(".joint .sum b").await;
     let between = browser.see_change(".joint .sum b", &before).await;
@@ -392,7 +392,9 @@ async fn watches_imports(look: Look, name: &str) {
     browser.screenshot(&format!("{name}-32-import")).await;
     assert_eq!(browser.sticking_out().await, Vec::<String>::new());
     browser.mark_page().await;
-    slow(Duration::ZERO);
+    for (_, kind) in all {
+        sandbox.dial(kind, Account::TenThousand, Turn::Calm);
+    }
     browser.see("Import finished").await;
     browser.see("Took").await;
     assert!(browser.is_marked().await);
