@@ -6,7 +6,7 @@ mod name;
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
-pub use ids::{ConnectionId, IdentityId, RunId, SignInId, UserId, WorkspaceId};
+pub use ids::{ConnectionId, IdentityId, KeyId, RunId, SignInId, UserId, WorkspaceId};
 pub use name::clean_name;
 
 /// A record as an adapter hands it over, before it is stored.

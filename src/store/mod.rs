@@ -7,6 +7,7 @@ mod grants;
 mod history;
 mod instances;
 mod items;
+mod keys;
 mod list;
 mod migrations;
 mod people;
@@ -16,6 +17,7 @@ mod schedule;
 mod secrets;
 mod sources;
 mod sweeps;
+mod workspaces;
 
 use chrono::{DateTime, Utc};
 
@@ -26,6 +28,7 @@ pub(crate) use db::{Done, on};
 pub use grants::{GrantLife, Lease, SealedGrant, Swap};
 pub use instances::SAY_SO;
 pub use items::PageCounts;
+pub use keys::{ApiKey, LiveKey, NewKey};
 pub use list::{ListQuery, ListRow, Mark, Span};
 pub use people::{
     Identity, Known, LONGEST_SIGN_IN, NewPerson, OwnSignIn, SignIn, WayIn, WayInState,
@@ -35,6 +38,7 @@ pub use runs::{Cause, Cost, Pulse, RateUsed, Run, RunState, StreamProgress, Unfi
 pub use schedule::Due;
 pub use sources::{Coverage, Covered, Ended, NewSource, OpenSource, Progress};
 pub use sweeps::{DROPPED_AT_ONCE, DueSweep, Standing};
+pub use workspaces::{Changed, Member, OwnWorkspace, Role};
 
 pub type Result<T> = std::result::Result<T, Error>;
 
