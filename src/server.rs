@@ -34,8 +34,10 @@ const SETTLE: Duration = Duration::from_secs(20);
 const SWEEP: Duration = Duration::from_secs(60);
 /// How often grants near their end are looked for: the shortest life that is kept up is twice this.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// How often old audit entries are looked for.
+/// How often old runs and audit entries are looked for.
 const FORGET: Duration = Duration::from_secs(3_600);
+/// How often it is looked for runs whose listings need not be told apart any more.
+const FOLD: Duration = Duration::from_secs(600);
 /// The name of the cookie's key among the sealed secrets.
 const COOKIE_KEY: &str = "cookie-key";
 
@@ -221,6 +223,7 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
     ));
     tokio::spawn(keep_alive(Arc::clone(&grants), sweeper.clone()));
     tokio::spawn(forget(Arc::clone(&stores.store), sweeper.clone()));
+    tokio::spawn(fold(Arc::clone(&stores.store), sweeper.clone()));
     let eraser = Arc::new(Notify::new());
     tokio::spawn(erase(
         Arc::clone(&stores.store),
@@ -243,6 +246,8 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
         api_rate: Rate::new(settings.api_rate),
         proxies: settings.proxies.clone(),
         eraser,
+        streams: Arc::default(),
+        closing: sweeper.clone(),
     });
     let server = HttpServer::new(move || web::site(app.clone()))
         .listen(listener)
@@ -342,17 +347,45 @@ async fn keep_alive(grants: Arc<Grants>, stop: CancellationToken) {
     }
 }
 
-/// Forgets entries of the audit trail that are too old, a few at a time.
+/// Forgets entries of the audit trail and runs that are too old, a few at a time.
 async fn forget(store: Arc<Store>, stop: CancellationToken) {
     loop {
-        match store.forget_old_audit(Utc::now()).await {
-            Ok(forgotten) if forgotten > 0 => continue,
+        let now = Utc::now();
+        let forgotten = async {
+            Ok::<_, store::Error>(
+                store.forget_old_audit(now).await? + store.forget_old_runs(now).await?,
+            )
+        };
+        match forgotten.await {
+            Ok(forgotten) if forgotten > 0 && !stop.is_cancelled() => {
+                tokio::task::yield_now().await;
+                continue;
+            }
             Ok(_) => {}
-            Err(error) => tracing::debug!(%error, "old audit entries could not be forgotten yet"),
+            Err(error) => tracing::debug!(%error, "what is old could not be forgotten yet"),
         }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(FORGET) => {}
+        }
+    }
+}
+
+/// Makes sums of what older runs say of each listing, step by step.
+async fn fold(store: Arc<Store>, stop: CancellationToken) {
+    loop {
+        match store.fold_some().await {
+            // The next step after whoever waits to write.
+            Ok(true) if !stop.is_cancelled() => {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "older imports could not be folded yet"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(FOLD) => {}
         }
     }
 }

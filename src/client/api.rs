@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::failure::{Failure, FailureKind};
-use super::pace::{Pace, Pacing, Place, Stated};
+use super::pace::{Pace, Pacing, Place, Stated, Usage};
 use super::{Answer, Client, Unreachable, below};
 use crate::grants::{AccessToken, GrantError, Grants};
 use crate::item::ConnectionId;
@@ -195,6 +195,11 @@ impl Api {
 
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    /// What the account uses just now of what its provider allows.
+    pub fn usage(&self) -> Option<Usage> {
+        self.pacing.as_ref()?.usage()
     }
 
     /// The API version in use.

@@ -23,7 +23,7 @@ pub use oauth::{
     ClientAuth, Credentials, Encoding, Endpoints, OAuthClient, TokenAnswer, TokenError,
     TokenErrorBody, new_verifier,
 };
-pub use pace::{Budget, Limit, Paces, Pacing, Rate, Stated};
+pub use pace::{Budget, Limit, Paces, Pacing, Rate, Stated, Usage};
 
 /// The largest answer that is read. A page of a hundred records is well below a megabyte.
 const LARGEST: usize = 32 * 1024 * 1024;

@@ -1,6 +1,7 @@
 //! Keeps to a provider's rate limits.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -29,6 +30,20 @@ pub struct Stated {
     pub budget: Budget,
     /// Calls that are left just now, where it says so.
     pub remaining: Option<usize>,
+}
+
+/// Calls that hold a place in a budget just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    pub used: usize,
+    pub budget: Budget,
+}
+
+impl Usage {
+    /// Orders by how near a budget is to its end.
+    fn share(&self) -> usize {
+        self.used * 1_000 / self.budget.calls.max(1)
+    }
 }
 
 /// How this installation is told to keep to a provider's general limit.
@@ -111,6 +126,14 @@ impl Pace {
         }
     }
 
+    /// What is used of it; `None` where it has no end.
+    fn usage(&self) -> Option<Usage> {
+        let free = self.places.as_ref()?.available_permits();
+        let budget = self.state().budget;
+        let used = budget.calls.saturating_sub(free);
+        Some(Usage { used, budget })
+    }
+
     fn closed_until(&self) -> Option<Instant> {
         self.state().closed.filter(|until| *until > Instant::now())
     }
@@ -183,7 +206,7 @@ impl Drop for Place {
 #[derive(Default)]
 pub struct Paces {
     shared: Option<SharedEphemeral>,
-    all: Mutex<HashMap<String, Arc<Pace>>>,
+    all: Mutex<BTreeMap<String, Arc<Pace>>>,
 }
 
 impl Paces {
@@ -197,13 +220,26 @@ impl Paces {
 
     /// The budget of that name, the same one for everybody who asks.
     fn of(&self, name: String, budget: Option<Budget>) -> Arc<Pace> {
-        let mut all = self
-            .all
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut all = self.all();
         let pace = || Pace::new(format!("budget:{name}"), self.shared.clone(), budget);
         let pace = all.entry(name.clone()).or_insert_with(|| Arc::new(pace()));
         Arc::clone(pace)
+    }
+
+    /// Of the budgets whose names begin so, the one that is nearest to its end.
+    fn busiest(&self, prefix: &str) -> Option<Usage> {
+        let all = self.all();
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        all.range::<str, _>(from)
+            .take_while(|(name, _)| name.starts_with(prefix))
+            .filter_map(|(_, pace)| pace.usage())
+            .max_by_key(Usage::share)
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Pace>>> {
+        self.all
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -231,6 +267,11 @@ impl Pacing {
         };
         let name = format!("{}/{sort}/{which}", self.account);
         self.paces.of(name, budget)
+    }
+
+    /// What the account uses of the budget that is nearest to its end.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        self.paces.busiest(&format!("{}/", self.account))
     }
 
     /// The sort of calls that name none.
@@ -298,6 +339,27 @@ mod tests {
             pace.close_for(Duration::from_secs(3));
             assert!(sent(&pace, 1).await[0] >= Duration::from_secs(30));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_an_account_uses_is_told_of_its_busiest_budget_and_of_no_other_account() {
+        let paces = Paces::default();
+        let budget = |calls| {
+            let window = WINDOW;
+            Some(Budget { calls, window })
+        };
+        let calls = paces.of("a/1/calls/".into(), budget(100));
+        let searches = paces.of("a/1/search/".into(), budget(4));
+        paces.of("a/1/free/".into(), None);
+        let others = paces.of("a/11/calls/".into(), budget(1));
+        let _places = (calls.place().await, others.place().await);
+        let used = |paces: &Paces| paces.busiest("a/1/").map(|it| (it.used, it.budget.calls));
+        assert_eq!(used(&paces), Some((1, 100)));
+        drop(searches.place().await);
+        assert_eq!(used(&paces), Some((1, 4)), "for a window after the answer");
+        tokio::time::sleep(WINDOW + Duration::from_millis(1)).await;
+        assert_eq!(used(&paces), Some((1, 100)));
+        assert_eq!(paces.busiest("b/"), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use rand::seq::SliceRandom;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::EngineParts;
@@ -16,15 +17,19 @@ use crate::client::{Api, Bearer, Failure, FailureKind};
 use crate::item::{Item, RunId};
 use crate::providers::{Configured, Memory, Page, Read, Source, Stream};
 use crate::store::{
-    self, Connection, Coverage, Ended, NewSource, OpenSource, Progress, RunState, UnfinishedRun,
+    self, Connection, Coverage, Ended, NewSource, OpenSource, Progress, Pulse, RateUsed, RunState,
+    UnfinishedRun,
 };
 
 /// Listings that are asked for from the store at once.
 const HANDFUL: i64 = 200;
 /// How often a listing whose cursors die is begun again.
 const RESTARTS: u32 = 3;
-/// How often it is told that the provider makes us wait.
-const TELL: Duration = Duration::from_millis(500);
+/// How often it is looked how a run fares, and how often that is told where it only uses more or less.
+const LOOK: Duration = Duration::from_millis(500);
+const TELL: Duration = Duration::from_secs(2);
+/// Telling may take this part of the time: with very many runs, the writer has better to do.
+const TELLING: u32 = 50;
 
 /// A run's way through one connection.
 pub(super) struct Course<'a> {
@@ -115,7 +120,7 @@ impl Course<'_> {
         );
         let over = tokio::select! {
             over = self.read_and_sweep() => over?,
-            never = self.tell_of_waiting() => match never {},
+            never = self.tell_how_it_fares() => match never {},
         };
         match over {
             Some(End::Halted) => Ok(()),
@@ -167,18 +172,37 @@ impl Course<'_> {
         }
     }
 
-    /// Has people see what the provider makes us wait for.
-    async fn tell_of_waiting(&self) -> Infallible {
-        let mut told = None;
+    /// Has people see what the provider makes us wait for, and what is used of what it allows.
+    async fn tell_how_it_fares(&self) -> Infallible {
+        let mut told = Pulse::default();
+        let mut again = Instant::now();
         loop {
-            tokio::time::sleep(TELL).await;
-            let until = self.api.meter().waiting_until();
-            if until != told {
-                match self.parts.store.note_waiting(self.run.id, until).await {
-                    Ok(()) => told = until,
-                    Err(error) => tracing::debug!(%error, "a wait was not noted"),
-                }
+            tokio::time::sleep(LOOK).await;
+            let now = self.pulse();
+            let waits_otherwise = now.waiting_until != told.waiting_until;
+            if !waits_otherwise && (now == told || Instant::now() < again) {
+                continue;
             }
+            let begun = Instant::now();
+            match self.parts.store.note_pulse(self.run.id, &now).await {
+                Ok(()) => told = now,
+                Err(error) => tracing::debug!(%error, "how an import fares was not noted"),
+            }
+            again = Instant::now() + TELL.max(begun.elapsed() * TELLING);
+        }
+    }
+
+    fn pulse(&self) -> Pulse {
+        let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let rate = self.api.usage().map(|usage| RateUsed {
+            used: number(usage.used),
+            allowed: number(usage.budget.calls),
+            window_ms: usage.budget.window.as_millis() as i64,
+        });
+        let waiting_until = self.api.meter().waiting_until();
+        Pulse {
+            waiting_until,
+            rate,
         }
     }
 

@@ -4,6 +4,7 @@ mod audit;
 mod connections;
 pub(crate) mod db;
 mod grants;
+mod history;
 mod instances;
 mod items;
 mod keys;
@@ -33,7 +34,7 @@ pub use people::{
     Identity, Known, LONGEST_SIGN_IN, NewPerson, OwnSignIn, SignIn, WayIn, WayInState,
 };
 pub use removals::{Answer, Answered, Question};
-pub use runs::{Cause, Cost, Run, RunState, StreamProgress, UnfinishedRun};
+pub use runs::{Cause, Cost, Pulse, RateUsed, Run, RunState, StreamProgress, UnfinishedRun};
 pub use schedule::Due;
 pub use sources::{Coverage, Covered, Ended, NewSource, OpenSource, Progress};
 pub use sweeps::{DROPPED_AT_ONCE, DueSweep, FIRST, Standing};

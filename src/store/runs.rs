@@ -69,6 +69,23 @@ impl RunState {
     }
 }
 
+/// Calls made of those that a provider allows in any window of this length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateUsed {
+    pub used: i64,
+    pub allowed: i64,
+    pub window_ms: i64,
+}
+
+/// How a run fares with its provider just now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pulse {
+    /// Until when it waits for its provider.
+    pub waiting_until: Option<DateTime<Utc>>,
+    /// What it uses of the budget that is nearest to its end.
+    pub rate: Option<RateUsed>,
+}
+
 /// A run as pages show it.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -77,8 +94,7 @@ pub struct Run {
     pub state: RunState,
     pub cause: String,
     pub full: bool,
-    /// Until when it waits for its provider.
-    pub waiting_until: Option<DateTime<Utc>>,
+    pub pulse: Pulse,
     pub started_at: Option<DateTime<Utc>>,
     pub finished_at: Option<DateTime<Utc>>,
     pub error_code: Option<String>,
@@ -102,6 +118,9 @@ pub struct StreamProgress {
     pub added: i64,
     pub changed: i64,
     pub unchanged: i64,
+    /// Items that were absent: dropped, or kept until a person has answered.
+    pub removed: i64,
+    pub held: i64,
     /// Records that could not be understood.
     pub skipped: i64,
     pub calls: i64,
@@ -137,24 +156,44 @@ struct Row {
     cause: String,
     full: bool,
     waiting_until: Option<i64>,
+    rate_used: Option<i64>,
+    rate_allowed: Option<i64>,
+    rate_window_ms: Option<i64>,
     started_at: Option<i64>,
     finished_at: Option<i64>,
     error_code: Option<String>,
     error_message: Option<String>,
 }
 
-const COLUMNS: &str = r#"SELECT r.id, r.connection_id, r.state, r.cause, r."full", r.waiting_until, r.started_at,
-    r.finished_at, r.error_code, r.error_message "#;
+const COLUMNS: &str = r#"SELECT r.id, r.connection_id, r.state, r.cause, r."full", r.waiting_until, r.rate_used,
+    r.rate_allowed, r.rate_window_ms, r.started_at, r.finished_at, r.error_code, r.error_message "#;
 
 impl Row {
+    fn pulse(&self) -> Pulse {
+        let told = (self.rate_used, self.rate_allowed, self.rate_window_ms);
+        let rate = match told {
+            (Some(used), Some(allowed), Some(window_ms)) => Some(RateUsed {
+                used,
+                allowed,
+                window_ms,
+            }),
+            _ => None,
+        };
+        Pulse {
+            waiting_until: self.waiting_until.map(time),
+            rate,
+        }
+    }
+
     fn into_run(self, streams: Vec<StreamProgress>) -> Run {
+        let pulse = self.pulse();
         Run {
             id: self.id,
             connection: self.connection_id,
             state: RunState::parse(&self.state),
             cause: self.cause,
             full: self.full,
-            waiting_until: self.waiting_until.map(time),
+            pulse,
             started_at: self.started_at.map(time),
             finished_at: self.finished_at.map(time),
             error_code: self.error_code,
@@ -240,10 +279,15 @@ impl Store {
         Ok(streams.into_iter().map(|(_, progress)| progress).collect())
     }
 
-    /// Notes until when a run waits for its provider, or that it waits no more.
-    pub async fn note_waiting(&self, run: RunId, until: Option<DateTime<Utc>>) -> Result<()> {
-        on!(self.pools.write, db => sqlx::query("UPDATE runs SET waiting_until = $2 WHERE id = $1")
-            .bind(run).bind(until.map(|until| until.timestamp_millis()))
+    /// Notes how a run fares with its provider, for whichever process shows it.
+    pub async fn note_pulse(&self, run: RunId, pulse: &Pulse) -> Result<()> {
+        let until = pulse.waiting_until.map(|until| until.timestamp_millis());
+        let rate = pulse.rate;
+        on!(self.pools.write, db => sqlx::query(
+            "UPDATE runs SET waiting_until = $2, rate_used = $3, rate_allowed = $4, rate_window_ms = $5
+             WHERE id = $1 AND finished_at IS NULL")
+            .bind(run).bind(until).bind(rate.map(|rate| rate.used))
+            .bind(rate.map(|rate| rate.allowed)).bind(rate.map(|rate| rate.window_ms))
             .execute(db).await.map(Done::rows))?;
         Ok(())
     }
@@ -366,19 +410,21 @@ impl Store {
         }
         let rows: Vec<StreamRow> = on!(self.pools.read, db => {
             let mut sql = QueryBuilder::new(
-                "SELECT run_id, stream AS name, COUNT(*) AS sources,
-                    COUNT(CASE WHEN done THEN 1 END) AS done,
-                    COUNT(CASE WHEN coverage = 'partial' THEN 1 END) AS partial,
-                    COUNT(CASE WHEN coverage = 'unknown' THEN 1 END) AS unknown,
+                "SELECT run_id, stream AS name, CAST(SUM(n) AS BIGINT) AS sources,
+                    CAST(SUM(CASE WHEN done THEN n ELSE 0 END) AS BIGINT) AS done,
+                    CAST(SUM(CASE WHEN coverage = 'partial' THEN n ELSE 0 END) AS BIGINT) AS partial,
+                    CAST(SUM(CASE WHEN coverage = 'unknown' THEN n ELSE 0 END) AS BIGINT) AS unknown,
                     CAST(SUM(fetched) AS BIGINT) AS fetched,
                     CASE WHEN COUNT(total) = COUNT(*) THEN CAST(SUM(total) AS BIGINT) END AS total,
                     CAST(SUM(added) AS BIGINT) AS added, CAST(SUM(changed) AS BIGINT) AS changed,
-                    CAST(SUM(unchanged) AS BIGINT) AS unchanged, CAST(SUM(skipped) AS BIGINT) AS skipped,
+                    CAST(SUM(unchanged) AS BIGINT) AS unchanged, CAST(SUM(removed) AS BIGINT) AS removed,
+                    CAST(SUM(held) AS BIGINT) AS held, CAST(SUM(skipped) AS BIGINT) AS skipped,
                     CAST(SUM(calls) AS BIGINT) AS calls, CAST(SUM(waited_ms) AS BIGINT) AS waited_ms
-                 FROM run_streams WHERE run_id IN (");
+                 FROM (SELECT CASE folded WHEN 0 THEN 1 ELSE folded END AS n, run_streams.*
+                    FROM run_streams WHERE run_id IN (");
             let mut list = sql.separated(", ");
             runs.iter().for_each(|run| { list.push_bind(*run); });
-            sql.push(") GROUP BY run_id, stream ORDER BY run_id, stream");
+            sql.push(")) AS listings GROUP BY run_id, stream ORDER BY run_id, stream");
             sql.build_query_as().fetch_all(db).await
         })?;
         Ok(rows

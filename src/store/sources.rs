@@ -100,6 +100,10 @@ pub struct Covered {
     pub coverage: Option<Coverage>,
     pub code: Option<String>,
     pub reason: Option<String>,
+    /// Items that were absent and are kept until a person has answered.
+    pub held: i64,
+    /// How many listings the line stands for, once they are folded into one; 0 for one itself.
+    pub folded: i64,
 }
 
 #[derive(sqlx::FromRow)]
@@ -111,6 +115,8 @@ struct CoveredRow {
     coverage: Option<String>,
     code: Option<String>,
     reason: Option<String>,
+    held: i64,
+    folded: i64,
 }
 
 /// One step of a listing: from the cursor it was at to the next, and what the page did.
@@ -246,8 +252,10 @@ impl Store {
     /// few listings what is whole.
     pub async fn coverage(&self, run: RunId, limit: i64) -> Result<Vec<Covered>> {
         let rows: Vec<CoveredRow> = on!(self.pools.read, db => sqlx::query_as(
-            "SELECT stream, label, fetched, total, coverage, code, reason FROM run_streams WHERE run_id = $1
-             ORDER BY CASE coverage WHEN 'partial' THEN 0 WHEN 'unknown' THEN 1 ELSE 2 END, stream, label, name
+            "SELECT stream, label, fetched, total, coverage, code, reason, held, folded FROM run_streams
+             WHERE run_id = $1
+             ORDER BY CASE coverage WHEN 'partial' THEN 0 WHEN 'unknown' THEN 1 ELSE 2 END, folded, stream,
+                label, name
              LIMIT $2")
             .bind(run).bind(limit).fetch_all(db).await)?;
         let covered = |row: CoveredRow| Covered {
@@ -258,6 +266,8 @@ impl Store {
             coverage: row.coverage.as_deref().map(Coverage::parse),
             code: row.code,
             reason: row.reason,
+            held: row.held,
+            folded: row.folded,
         };
         Ok(rows.into_iter().map(covered).collect())
     }

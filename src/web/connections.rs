@@ -11,12 +11,14 @@ use super::App;
 use super::errors::{Result, WebError};
 use super::fragment;
 use super::guard::SignedIn;
-use super::imports::RunView;
+use super::history::History;
 use super::items;
+use super::live::{self, Part};
 use super::page::{
     Chrome, Here, ItemRow, LifeView, Notice, ProviderView, StateView, When, grouped, length,
 };
 use super::removals::RemovalView;
+use super::run_view::RunView;
 use crate::import::Every;
 use crate::item::ConnectionId;
 use crate::providers::{Configured, Description};
@@ -26,14 +28,31 @@ use crate::store::{Connection, ConnectionState, ListQuery, RunState, SignIn, Way
 const NEWEST: usize = 12;
 
 #[derive(Template)]
-#[template(path = "connections/show.html", blocks = ["progress"])]
+#[template(path = "connections/show.html")]
 struct ConnectionPage {
     chrome: Chrome,
+    progress: ConnectionProgress,
     provider: ProviderView,
-    /// Whether the provider has credentials here, so that something can be imported.
     on: bool,
     /// Whether the provider lets us end the approval there.
     revokes: bool,
+    id: ConnectionId,
+    person: String,
+    account_id: String,
+    created: When,
+    schedule: Vec<Choice>,
+    way_in: WayInState,
+    scopes: Vec<ScopeView>,
+    history: History,
+}
+
+/// The part that changes while an import is on.
+#[derive(Template)]
+#[template(path = "connections/_progress.html")]
+struct ConnectionProgress {
+    provider: ProviderView,
+    /// Whether the provider has credentials here, so that something can be imported.
+    on: bool,
     connection: ConnectionView,
     run: Option<RunView>,
     /// Why there may be nothing, where an import has ended without anything.
@@ -43,7 +62,15 @@ struct ConnectionPage {
     newest: Vec<ItemRow>,
     /// What a person is asked before it is removed.
     removals: Vec<RemovalView>,
-    scopes: Vec<ScopeView>,
+}
+
+/// Drawn by a template, which escapes what is in it.
+impl askama::filters::HtmlSafe for ConnectionProgress {}
+
+impl ConnectionProgress {
+    fn is_live(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.live)
+    }
 }
 
 /// A right that is asked for.
@@ -73,7 +100,6 @@ struct ConnectionView {
     id: ConnectionId,
     label: String,
     person: String,
-    account_id: String,
     state: StateView,
     works: bool,
     /// Why it does not work, and what to do.
@@ -81,8 +107,6 @@ struct ConnectionView {
     life: LifeView,
     /// When it is imported from next, where that is planned.
     next_import: Option<String>,
-    schedule: Vec<Choice>,
-    way_in: WayInState,
     created: When,
     items: String,
     item_word: &'static str,
@@ -104,6 +128,58 @@ pub async fn connection_show(
     query: web::Query<ConnectionQuery>,
 ) -> Result<HttpResponse> {
     let id: ConnectionId = id.parse().map_err(|_| WebError::NotFound)?;
+    let progress = progress(&app, &sign_in, id).await?;
+    if fragment::is_wanted(&req) {
+        return Ok(fragment::html(progress.render()?));
+    }
+    let connection = app.store.connection(sign_in.workspace_id, id).await?;
+    let connection = connection.ok_or(WebError::NotFound)?;
+    let provider = app.providers.describe(&connection.provider);
+    let provider = provider.ok_or(WebError::NotFound)?;
+    let notice = instead_of(&app, &sign_in, query.instead_of.as_deref()).await?;
+    let page = ConnectionPage {
+        chrome: Chrome::new(&connection.account_name, Here::Home, Some(&sign_in))
+            .with_notice(notice)
+            .reloading(progress.is_live()),
+        progress,
+        provider: provider.into(),
+        on: app.providers.find(provider.slug).is_some(),
+        revokes: provider.revoke_path.is_some(),
+        way_in: app.store.way_in_of(id, sign_in.user_id).await?,
+        history: History::of(&app, &sign_in, id, None).await?,
+        scopes: app
+            .providers
+            .find(provider.slug)
+            .map(|provider| ScopeView::all(provider, &connection.scopes))
+            .unwrap_or_default(),
+        schedule: schedule(connection.every_ms),
+        created: When::new(connection.created_at, Utc::now()),
+        person: connection.person,
+        account_id: connection.account_id,
+        id,
+    };
+    Ok(fragment::html(page.render()?))
+}
+
+/// `GET /connections/{connection}/events`
+pub async fn connection_events(
+    app: web::Data<App>,
+    SignedIn(sign_in): SignedIn,
+    id: web::Path<String>,
+) -> Result<HttpResponse> {
+    let id: ConnectionId = id.parse().map_err(|_| WebError::NotFound)?;
+    let connection = app.store.connection(sign_in.workspace_id, id).await?;
+    connection.ok_or(WebError::NotFound)?;
+    Ok(live::events(app, sign_in, async move |app, sign_in| {
+        let progress = progress(app, sign_in, id).await?;
+        Ok(Part {
+            html: progress.render()?,
+            over: !progress.is_live(),
+        })
+    }))
+}
+
+async fn progress(app: &App, sign_in: &SignIn, id: ConnectionId) -> Result<ConnectionProgress> {
     // The run first: where it has ended, the connection that is read next counts all its items.
     let run = app.store.latest_run(id).await?;
     let connection = app.store.connection(sign_in.workspace_id, id).await?;
@@ -118,7 +194,6 @@ pub async fn connection_show(
     };
     let newest = app.store.list(&newest).await?;
     let read = run.as_ref().is_some_and(|run| run.state == RunState::Done);
-    let run = run.map(|run| RunView::new(&run, provider, now));
     let cost = match provider.allowance {
         Some(allowance) => {
             let calls = app.store.calls_of_full_run(id).await?;
@@ -126,58 +201,35 @@ pub async fn connection_show(
         }
         None => None,
     };
-    let questions = app.store.questions(id).await?;
-    let live = run.as_ref().is_some_and(|run| run.live);
-    let way_in = app.store.way_in_of(id, sign_in.user_id).await?;
-    let notice = instead_of(&app, &sign_in, query.instead_of.as_deref()).await?;
-    let page = ConnectionPage {
-        chrome: Chrome::new(&connection.account_name, Here::Home, Some(&sign_in))
-            .with_notice(notice)
-            .reloading(live),
+    Ok(ConnectionProgress {
         provider: provider.into(),
         on: app.providers.find(provider.slug).is_some(),
         shares_nothing: provider
             .shares_nothing
             .filter(|_| read && connection.items == 0),
-        removals: RemovalView::all(&questions, provider),
-        revokes: provider.revoke_path.is_some(),
-        newest: items::rows(&app, newest.rows, &[&connection]).await?,
-        scopes: app
-            .providers
-            .find(provider.slug)
-            .map(|provider| ScopeView::all(provider, &connection.scopes))
-            .unwrap_or_default(),
-        connection: connection_view(connection, provider, way_in, now),
-        run,
+        removals: RemovalView::all(&app.store.questions(id).await?, provider),
+        newest: items::rows(app, newest.rows, &[&connection]).await?,
+        connection: connection_view(connection, provider, now),
+        run: run.map(|run| RunView::new(&run, provider, now)),
         cost,
-    };
-    let html = if fragment::is_wanted(&req) {
-        page.as_progress().render()?
-    } else {
-        page.render()?
-    };
-    Ok(fragment::html(html))
+    })
 }
 
 fn connection_view(
     connection: Connection,
     provider: &Description,
-    way_in: WayInState,
     now: DateTime<Utc>,
 ) -> ConnectionView {
     ConnectionView {
         id: connection.id,
         label: connection.account_name,
         person: connection.person,
-        account_id: connection.account_id,
         state: connection.state.into(),
         works: connection.state == ConnectionState::Connected,
         reason: (connection.state == ConnectionState::Reconnect)
             .then(|| ended(provider.name, connection.reason.as_deref())),
         next_import: connection.next_import_at.map(|at| next_import(at, now)),
-        schedule: schedule(connection.every_ms),
         life: LifeView::new(&connection.life, provider.name, now),
-        way_in,
         created: When::new(connection.created_at, now),
         items: grouped(connection.items),
         item_word: if connection.items == 1 {

@@ -387,6 +387,33 @@ struct ErrorPage {
     reference: String,
 }
 
+impl ErrorPage {
+    fn new(told: Told, chrome: Chrome, reference: String) -> Self {
+        Self {
+            chrome: Chrome {
+                title: told.title.clone(),
+                ..chrome
+            },
+            status: told.status.as_u16(),
+            title: told.title,
+            what: told.what,
+            kept: told.kept,
+            action: told.action,
+            reference: match told.status.is_server_error() {
+                true => reference,
+                false => String::new(),
+            },
+        }
+    }
+}
+
+/// What is said of it on a page that is open already.
+pub fn message(error: &WebError) -> Result<String> {
+    let chrome = Chrome::new("", Here::Nowhere, None);
+    let page = ErrorPage::new(error.told(), chrome, String::new());
+    Ok(page.as_message().render()?)
+}
+
 /// After this a store that is away is worth another try.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -425,22 +452,7 @@ fn draw_for(error: &WebError, listener: Listener) -> HttpResponse {
                 .insert_header((LOCATION, home));
         }
     }
-    let page = ErrorPage {
-        chrome: Chrome {
-            title: told.title.clone(),
-            ..listener.chrome
-        },
-        status: told.status.as_u16(),
-        title: told.title,
-        what: told.what,
-        kept: told.kept,
-        action: told.action,
-        reference: if told.status.is_server_error() {
-            listener.reference
-        } else {
-            String::new()
-        },
-    };
+    let page = ErrorPage::new(told, listener.chrome, listener.reference);
     let html = if listener.fragment {
         page.as_message().render()
     } else {

@@ -14,7 +14,7 @@ use super::errors::{Result, WebError};
 use super::keys::{self, Scope};
 use super::session::SessionOf;
 use super::{App, api};
-use crate::item::WorkspaceId;
+use crate::item::{SignInId, WorkspaceId};
 use crate::providers::Configured;
 use crate::store::SignIn;
 
@@ -57,24 +57,26 @@ pub async fn find_out(
     }
 }
 
-async fn who(app: &App, id: Option<crate::item::SignInId>) -> Result<Option<SignIn>> {
+async fn who(app: &App, id: Option<SignInId>) -> Result<Option<SignIn>> {
     let Some(id) = id else { return Ok(None) };
-    let now = Utc::now();
-    let Some(sign_in) = app.store.live_sign_in(id, now).await? else {
-        return Ok(None);
-    };
-    if !app.allow.admits(
-        &sign_in.provider,
-        &sign_in.account_id,
-        sign_in.email.as_deref(),
-    ) {
-        return Ok(None);
-    }
-    if let Err(error) = app.store.sign_in_seen(&sign_in, now).await {
+    let sign_in = live(app, id).await?;
+    if let Some(sign_in) = &sign_in
+        && let Err(error) = app.store.sign_in_seen(sign_in, Utc::now()).await
+    {
         // Worth no error page: it is noted with the next request.
         tracing::debug!(%error, "a sign-in's use was not noted");
     }
-    Ok(Some(sign_in))
+    Ok(sign_in)
+}
+
+/// A sign-in that still holds.
+pub async fn live(app: &App, id: SignInId) -> Result<Option<SignIn>> {
+    let sign_in = app.store.live_sign_in(id, Utc::now()).await?;
+    let admitted = |it: &SignIn| {
+        let email = it.email.as_deref();
+        app.allow.admits(&it.provider, &it.account_id, email)
+    };
+    Ok(sign_in.filter(admitted))
 }
 
 /// Whether a program asks with a key: then no cookie counts.

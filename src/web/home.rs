@@ -1,5 +1,7 @@
 //! `GET /`: the welcome page for visitors, the dashboard for who is signed in.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use chrono::{DateTime, Utc};
@@ -8,9 +10,11 @@ use serde::Deserialize;
 use super::App;
 use super::errors::Result;
 use super::fragment;
-use super::guard::Who;
+use super::guard::{SignedIn, Who};
+use super::live::{self, Picture};
 use super::page::{Chrome, Here, LifeView, Notice, ProviderView, StateView, When, grouped};
-use crate::item::ConnectionId;
+use super::run_view::{Sums, asked_to_wait, rate_used, time_left};
+use crate::item::{ConnectionId, RunId};
 use crate::providers::Description;
 use crate::store::{Connection, ConnectionState, Run, RunState, SignIn};
 
@@ -52,8 +56,13 @@ impl ProviderCard {
     }
 }
 
+/// One connection's line on its provider's card.
+#[derive(Template)]
+#[template(path = "connections/_card.html")]
 struct ConnectionCard {
     id: ConnectionId,
+    provider: ProviderView,
+    on: bool,
     label: String,
     person: String,
     state: StateView,
@@ -64,8 +73,18 @@ struct ConnectionCard {
     last_import: Option<When>,
     /// How the last import ended, where it did not reach its end.
     trouble: Option<Trouble>,
-    /// What an import that is on has brought so far.
-    progress: Option<String>,
+    progress: Option<Progress>,
+}
+
+/// Drawn by a template, which escapes what is in it.
+impl askama::filters::HtmlSafe for ConnectionCard {}
+
+/// An import that is on.
+struct Progress {
+    run: RunId,
+    /// What it has brought, and what that took.
+    so_far: String,
+    cost: String,
 }
 
 struct Trouble {
@@ -117,17 +136,7 @@ async fn dashboard(
     sign_in: &SignIn,
     notice: Option<Notice>,
 ) -> Result<HttpResponse> {
-    // Runs first: one that has ended by now has all its items counted in what is read next.
-    let runs = app.store.latest_runs(sign_in.workspace_id).await?;
-    let live = runs.iter().any(|run| !run.state.is_finished());
-    let connections = app.store.connections(sign_in.workspace_id).await?;
-    let now = Utc::now();
-    let cards: Vec<ProviderCard> = app
-        .providers
-        .descriptions()
-        .map(|provider| provider_card(app, provider, &connections, &runs, now))
-        .filter(|card| card.on || !card.connections.is_empty())
-        .collect();
+    let Cards { cards, live } = Cards::of(app, sign_in).await?;
     let page = DashboardPage {
         chrome: Chrome::new("Connections", Here::Home, Some(sign_in))
             .with_notice(notice)
@@ -143,6 +152,90 @@ async fn dashboard(
     Ok(fragment::html(html))
 }
 
+/// `GET /imports/events`: one stream for all cards, for a browser opens only a few to one host.
+pub async fn imports_events(
+    app: web::Data<App>,
+    SignedIn(sign_in): SignedIn,
+) -> Result<HttpResponse> {
+    Ok(live::events(app, sign_in, async |app, sign_in| {
+        let Cards { cards, live } = Cards::of(app, sign_in).await?;
+        CardsPicture::draw(cards, live, sign_in)
+    }))
+}
+
+struct Cards {
+    cards: Vec<ProviderCard>,
+    /// Whether an import is on.
+    live: bool,
+}
+
+impl Cards {
+    async fn of(app: &App, sign_in: &SignIn) -> Result<Self> {
+        // Runs first: one that has ended by now has all its items counted in what is read next.
+        let runs = app.store.latest_runs(sign_in.workspace_id).await?;
+        let connections = app.store.connections(sign_in.workspace_id).await?;
+        let now = Utc::now();
+        let cards = app
+            .providers
+            .descriptions()
+            .map(|provider| provider_card(app, provider, &connections, &runs, now))
+            .filter(|card| card.on || !card.connections.is_empty());
+        Ok(Self {
+            cards: cards.collect(),
+            live: runs.iter().any(|run| !run.state.is_finished()),
+        })
+    }
+}
+
+/// The cards as a browser has them: line by line, so that of many only those are sent that change.
+struct CardsPicture {
+    whole: String,
+    lines: BTreeMap<ConnectionId, (bool, String)>,
+    live: bool,
+}
+
+impl CardsPicture {
+    fn draw(cards: Vec<ProviderCard>, live: bool, sign_in: &SignIn) -> Result<Self> {
+        let all = cards.iter().flat_map(|card| &card.connections);
+        let line = |it: &ConnectionCard| Ok((it.id, (it.works, it.render()?)));
+        let lines = all.map(line).collect::<Result<_>>()?;
+        let page = DashboardPage {
+            chrome: Chrome::new("", Here::Home, Some(sign_in)),
+            cards,
+            live,
+        };
+        let whole = page.as_cards().render()?;
+        Ok(Self { whole, lines, live })
+    }
+
+    /// What a card says over its lines.
+    fn frame(&self) -> impl Iterator<Item = (&ConnectionId, bool)> {
+        self.lines.iter().map(|(id, (works, _))| (id, *works))
+    }
+}
+
+impl Picture for CardsPicture {
+    fn since(&self, last: Option<&Self>) -> String {
+        let Some(last) = last.filter(|last| last.frame().eq(self.frame())) else {
+            return self.whole.clone();
+        };
+        let changed = self
+            .lines
+            .iter()
+            .filter(|(id, line)| last.lines.get(id) != Some(line));
+        let partial = |(id, (_, html)): (&ConnectionId, &(bool, String))| {
+            format!(
+                "<hx-partial hx-target=\"#connection-{id}\" hx-swap=\"outerMorph\">{html}</hx-partial>"
+            )
+        };
+        changed.map(partial).collect()
+    }
+
+    fn is_over(&self) -> bool {
+        !self.live
+    }
+}
+
 fn provider_card(
     app: &App,
     provider: &Description,
@@ -153,11 +246,14 @@ fn provider_card(
     let own = connections
         .iter()
         .filter(|connection| connection.provider == provider.slug);
+    let on = app.providers.find(provider.slug).is_some();
     let card = |connection: &Connection| {
         let run = runs.iter().find(|run| run.connection == connection.id);
         let live = run.filter(|run| !run.state.is_finished());
         ConnectionCard {
             id: connection.id,
+            provider: provider.into(),
+            on,
             label: connection.account_name.clone(),
             person: connection.person.clone(),
             state: connection.state.into(),
@@ -166,12 +262,12 @@ fn provider_card(
             warning: warning(connection, provider, now),
             last_import: connection.last_import_at.map(|time| When::new(time, now)),
             trouble: run.and_then(|run| trouble(run, now)),
-            progress: live.map(|run| progress(run, provider)),
+            progress: live.map(|run| Progress::new(run, provider, now)),
         }
     };
     ProviderCard {
         provider: provider.into(),
-        on: app.providers.find(provider.slug).is_some(),
+        on,
         connections: own.map(card).collect(),
     }
 }
@@ -195,21 +291,40 @@ fn trouble(run: &Run, now: DateTime<Utc>) -> Option<Trouble> {
     })
 }
 
-fn progress(run: &Run, provider: &Description) -> String {
+impl Progress {
+    fn new(run: &Run, provider: &Description, now: DateTime<Utc>) -> Self {
+        let sums = Sums::of(run);
+        let calls = match sums.calls {
+            1 => "1 call".into(),
+            calls => format!("{} calls", grouped(calls)),
+        };
+        let waited = sums.waited().map(|waited| format!("waited {waited}"));
+        let left = time_left(run, now).map(|left| format!("{left} left"));
+        let cost = [Some(calls), run.pulse.rate.map(rate_used), waited, left];
+        Self {
+            run: run.id,
+            so_far: so_far(run, provider, now),
+            cost: cost.into_iter().flatten().collect::<Vec<_>>().join(" · "),
+        }
+    }
+}
+
+fn so_far(run: &Run, provider: &Description, now: DateTime<Utc>) -> String {
     let so_far = run.streams.iter().filter_map(|stream| {
         let words = provider.stream(&stream.name)?;
-        Some(format!(
-            "{} {}",
-            grouped(stream.fetched),
-            if stream.fetched == 1 {
-                words.one
-            } else {
-                words.many
-            }
-        ))
+        let word = if stream.fetched == 1 {
+            words.one
+        } else {
+            words.many
+        };
+        let worth_it = words.root || stream.fetched > 0;
+        worth_it.then(|| format!("{} {word}", grouped(stream.fetched)))
     });
-    match so_far.collect::<Vec<_>>().join(", ") {
-        none if none.is_empty() => "Import is starting".into(),
-        some => format!("Importing: {some} so far"),
+    let so_far = so_far.collect::<Vec<_>>().join(", ");
+    match (asked_to_wait(run, provider, now), so_far.as_str()) {
+        (Some(wait), "") => wait,
+        (Some(wait), _) => format!("{wait}; {so_far} so far"),
+        (None, "") => "Import is starting".into(),
+        (None, _) => format!("Importing: {so_far} so far"),
     }
 }

@@ -13,12 +13,14 @@ mod fragment;
 mod guard;
 mod headers;
 mod health;
+mod history;
 mod home;
 mod imports;
 mod items;
 mod join;
 mod keys;
 mod limits;
+mod live;
 mod load;
 mod log;
 mod oauth_callback;
@@ -28,6 +30,7 @@ mod parameters;
 mod proxies;
 mod removals;
 mod routes;
+mod run_view;
 mod schedule;
 mod session;
 mod sessions;
@@ -42,6 +45,7 @@ use std::sync::Arc;
 
 use actix_web::cookie::Key;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::client::Client;
@@ -56,6 +60,7 @@ use crate::vault::Vault;
 pub use allow::Allow;
 pub use authorize::is_loopback;
 pub use limits::Rate;
+pub use live::Streams;
 pub use proxies::TrustedProxies;
 pub use routes::site;
 
@@ -77,6 +82,10 @@ pub struct App {
     pub proxies: TrustedProxies,
     /// Rung when there is something to erase.
     pub eraser: Arc<Notify>,
+    /// Browsers that watch imports.
+    pub streams: Arc<Streams>,
+    /// Once it is cancelled, nobody is kept who waits for news.
+    pub closing: CancellationToken,
 }
 
 impl App {

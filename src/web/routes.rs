@@ -5,14 +5,14 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::guard::{Any, Get, Head};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{
-    Data, FormConfig, PayloadConfig, ServiceConfig, post, resource, route, scope, to,
+    Data, FormConfig, PayloadConfig, ServiceConfig, get, post, resource, route, scope, to,
 };
 use actix_web::{Error, HttpResponse, Resource, Route};
 
 use super::errors::{self, WebError};
 use super::{
     App, api, assets, audit, authorize, connections, disconnect, docs, guard, headers, health,
-    home, imports, items, join, keys, limits, load, log, oauth_callback, origin, removals,
+    history, home, imports, items, join, keys, limits, load, log, oauth_callback, origin, removals,
     schedule, session, sessions, sign_in_link, sign_out, urls, way_in, workspace,
 };
 
@@ -79,6 +79,14 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                         read().to(connections::connection_show),
                     ))
                     .service(closed(
+                        urls::CONNECTION_EVENTS,
+                        get().to(connections::connection_events),
+                    ))
+                    .service(closed(
+                        urls::CONNECTION_IMPORTS,
+                        read().to(history::connection_imports),
+                    ))
+                    .service(closed(
                         urls::SCHEDULE,
                         post().to(schedule::connection_schedule),
                     ))
@@ -90,7 +98,12 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                         urls::DISCONNECT,
                         post().to(disconnect::connection_disconnect),
                     ))
+                    .service(closed(urls::IMPORTS_EVENTS, get().to(home::imports_events)))
                     .service(closed(urls::IMPORT, read().to(imports::import_show)))
+                    .service(closed(
+                        urls::IMPORT_EVENTS,
+                        get().to(imports::import_events),
+                    ))
                     .service(closed(
                         urls::IMPORT_CANCEL,
                         post().to(imports::import_cancel),

@@ -12,10 +12,14 @@ pub const LOAD: &str = "/integrations/{provider}/load";
 pub const PROVIDER_ITEMS: &str = "/integrations/{provider}/items";
 pub const ITEMS: &str = "/items";
 pub const CONNECTION: &str = "/connections/{connection}";
+pub const CONNECTION_EVENTS: &str = "/connections/{connection}/events";
+pub const CONNECTION_IMPORTS: &str = "/connections/{connection}/imports";
 pub const SCHEDULE: &str = "/connections/{connection}/schedule";
 pub const REMOVALS: &str = "/connections/{connection}/removals";
 pub const DISCONNECT: &str = "/connections/{connection}/disconnect";
+pub const IMPORTS_EVENTS: &str = "/imports/events";
 pub const IMPORT: &str = "/imports/{run}";
+pub const IMPORT_EVENTS: &str = "/imports/{run}/events";
 pub const IMPORT_CANCEL: &str = "/imports/{run}/cancel";
 pub const WAY_IN: &str = "/connections/{connection}/way-in";
 pub const SESSIONS: &str = "/sessions";
@@ -106,6 +110,15 @@ pub fn import(id: impl Borrow<RunId>) -> String {
     IMPORT.replace("{run}", &id.borrow().to_string())
 }
 
+/// Progress of whatever is imported into the workspace.
+pub fn imports_events() -> &'static str {
+    IMPORTS_EVENTS
+}
+
+pub fn import_events(id: impl Borrow<RunId>) -> String {
+    IMPORT_EVENTS.replace("{run}", &id.borrow().to_string())
+}
+
 pub fn import_cancel(id: impl Borrow<RunId>) -> String {
     IMPORT_CANCEL.replace("{run}", &id.borrow().to_string())
 }
@@ -124,6 +137,20 @@ pub fn sign_out() -> &'static str {
 
 pub fn connection(id: impl Borrow<ConnectionId>) -> String {
     CONNECTION.replace("{connection}", &id.borrow().to_string())
+}
+
+/// Progress of a connection's import, with the page around it.
+pub fn connection_events(id: impl Borrow<ConnectionId>) -> String {
+    CONNECTION_EVENTS.replace("{connection}", &id.borrow().to_string())
+}
+
+pub fn connection_imports(id: impl Borrow<ConnectionId>) -> String {
+    CONNECTION_IMPORTS.replace("{connection}", &id.borrow().to_string())
+}
+
+/// A connection's imports from the one before this on.
+pub fn connection_imports_before(id: ConnectionId, run: RunId) -> String {
+    format!("{}?before={run}", connection_imports(id))
 }
 
 /// The page of a connection that was approved where another was to be approved again.

@@ -1,7 +1,12 @@
 //! The first way through the product, as a person goes it in Chromium.
 
+use std::time::Duration;
+
+use tributary::sandbox::{Account, Provider, Turn};
+
 use crate::support::app::{App, PROVIDERS, Start, Stores, sandbox_for};
 use crate::support::browser::{Browser, Look};
+use crate::support::database::execute_at;
 
 /// From the welcome page through the sandbox's consent to the list, in this browser.
 async fn connects_and_sees_the_list(look: Look, name: &str) {
@@ -307,4 +312,156 @@ async fn without_scripts_on_a_phone_somebody_connects_all_there_are() {
         dark: true,
     };
     connects_all_there_are(look, "phone-plain").await;
+}
+
+/// Connections that are open to this port, as the system counts them.
+fn open_connections(app: &App) -> usize {
+    let port = app
+        .url
+        .rsplit(':')
+        .next()
+        .and_then(|port| port.parse().ok());
+    let port: u16 = port.expect("a port");
+    let end = format!(":{port:04X}");
+    let both = ["/proc/net/tcp", "/proc/net/tcp6"].map(std::fs::read_to_string);
+    let all: String = both.into_iter().flatten().collect();
+    let fields = all
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    fields
+        .filter(|it| it.len() > 3 && it[1].ends_with(&end) && it[3] == "01")
+        .count()
+}
+
+/// Imports that are on are seen to go on, page by page, until they are over.
+async fn watches_imports(look: Look, name: &str) {
+    let stores = Stores::embedded();
+    let start = Start::on(&stores).with("NOTION_RATE", "off");
+    let sandbox = sandbox_for(&[start.port()], |options| {
+        options.rate = Some(10_000);
+        options.contacts = Some(4_000);
+    });
+    let at_sandbox = |start: Start, slug: &&str| start.provider_at(slug, &sandbox.url());
+    let app = PROVIDERS.iter().fold(start, at_sandbox).go().await;
+    let browser = Browser::open(look).await;
+    let all = [
+        ("HubSpot", Provider::HubSpot),
+        ("Notion", Provider::Notion),
+        ("Airtable", Provider::Airtable),
+    ];
+    for (provider, kind) in all {
+        browser.goto(&app.url).await;
+        browser.press(&format!("Connect {provider}")).await;
+        browser.choose("account", "10k").await;
+        browser.press("Approve").await;
+        // Slow from its first pages on, until everything has been looked at.
+        sandbox.dial(
+            kind,
+            Account::TenThousand,
+            Turn::Slow(Duration::from_secs(2)),
+        );
+        browser.see("Importing from").await;
+    }
+    browser.mark_page().await;
+    let before = browser.see_at(".joint .sum b").await;
+    let between = browser.see_change(".joint .sum b", &before).await;
+    browser.see_change(".joint .sum b", &between).await;
+    assert!(browser.is_marked().await, "without loading the page again");
+    browser.screenshot(&format!("{name}-30-connection")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+
+    browser.goto(&app.url).await;
+    browser.see_count(".connections .flow", 3).await;
+    browser.mark_page().await;
+    for provider in ["hubspot", "notion", "airtable"] {
+        let count = format!("#{provider} .count b");
+        let before = browser.see_at(&count).await;
+        browser.see_change(&count, &before).await;
+    }
+    assert!(browser.is_marked().await);
+    assert_eq!(browser.count(r"[hx-sse\:connect]").await, 1);
+    let open = open_connections(&app);
+    assert!((1..=4).contains(&open), "{open} connections");
+    browser.see("calls in").await;
+    browser.screenshot(&format!("{name}-31-dashboard")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+
+    browser.press_in("#hubspot", "Harbour & Söhne").await;
+    browser.press("Report").await;
+    browser.see("Rate used").await;
+    browser.screenshot(&format!("{name}-32-import")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    browser.mark_page().await;
+    for (_, kind) in all {
+        sandbox.dial(kind, Account::TenThousand, Turn::Calm);
+    }
+    browser.see("Import finished").await;
+    browser.see("Took").await;
+    assert!(browser.is_marked().await);
+    browser.screenshot(&format!("{name}-33-report")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    app.stop().await;
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_watches_imports_go_on() {
+    watches_imports(Look::default(), "wide").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_phone_in_the_dark_somebody_watches_imports_go_on() {
+    let look = Look {
+        width: 360,
+        height: 740,
+        dark: true,
+        ..Look::default()
+    };
+    watches_imports(look, "phone-dark").await;
+}
+
+/// A connection's imports, one under the other.
+async fn reads_the_history(look: Look, name: &str) {
+    let stores = Stores::embedded();
+    let (app, sandbox) = App::with_sandbox(&stores).await;
+    let browser = Browser::open(look).await;
+    browser.goto(&app.url).await;
+    browser.press("Connect HubSpot").await;
+    browser.press("Approve").await;
+    browser.see("Import finished").await;
+    browser.press("Import now").await;
+    browser.see_count(".history tbody .c-name", 2).await;
+    let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20)
+        INSERT INTO runs (connection_id, cause, \"full\", state, created_at, started_at, finished_at)
+        SELECT 1, 'schedule', FALSE, CASE i % 4 WHEN 0 THEN 'failed' ELSE 'done' END, i, 1780000000000, 1780000000000 + i * 7000 FROM n";
+    execute_at(&stores.settings[0].1, many).await;
+    browser.goto(&app.url).await;
+    browser.press("Small Office").await;
+    browser.see_count(".history tbody .c-name", 20).await;
+    browser.screenshot(&format!("{name}-34-history")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    browser.press("Load more").await;
+    browser.see("That is everything.").await;
+    browser.screenshot(&format!("{name}-35-older")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    app.stop().await;
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_scripts_somebody_reads_the_history() {
+    reads_the_history(Look::default(), "scripts").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_scripts_on_a_phone_somebody_reads_the_history() {
+    let look = Look {
+        scripts: false,
+        width: 360,
+        height: 740,
+        dark: true,
+    };
+    reads_the_history(look, "phone-plain").await;
 }

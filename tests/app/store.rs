@@ -145,7 +145,7 @@ async fn approve(store: &Store, new: &NewConnection<'_>) -> Approval {
 }
 
 /// A connection of somebody, with a run that has begun to read contacts.
-async fn importing(store: &Store, subject: &str) -> (ConnectionId, RunId) {
+pub(crate) async fn importing(store: &Store, subject: &str) -> (ConnectionId, RunId) {
     let workspace = sign_in(store, subject).await.workspace;
     let connection = approve(store, &account(workspace, subject))
         .await
@@ -153,7 +153,7 @@ async fn importing(store: &Store, subject: &str) -> (ConnectionId, RunId) {
     (connection, begin_run(store, connection).await)
 }
 
-async fn begin_run(store: &Store, connection: ConnectionId) -> RunId {
+pub(crate) async fn begin_run(store: &Store, connection: ConnectionId) -> RunId {
     let run = store.queue_run(connection, Cause::Hand, true).await;
     let run = run.expect("a run");
     store

@@ -146,7 +146,7 @@ fn wanted(body: &[u8]) -> Result<Wanted> {
 impl ImportJson {
     fn new(run: &Run) -> Self {
         let sum = |count: fn(&StreamProgress) -> i64| run.streams.iter().map(count).sum();
-        let waits = run.waiting_until.filter(|until| *until > Utc::now());
+        let waits = run.pulse.waiting_until.filter(|until| *until > Utc::now());
         let error = run.error_code.clone().zip(run.error_message.clone());
         Self {
             id: run.id.to_string(),
@@ -162,7 +162,7 @@ impl ImportJson {
             added: sum(|stream| stream.added),
             changed: sum(|stream| stream.changed),
             unchanged: sum(|stream| stream.unchanged),
-            removed: 0,
+            removed: sum(|stream| stream.removed),
             skipped: sum(|stream| stream.skipped),
             calls: sum(|stream| stream.calls),
             waited_ms: sum(|stream| stream.waited_ms),
@@ -188,7 +188,7 @@ impl StreamJson {
             total: stream.total,
             coverage,
             reason: None,
-            held: false,
+            held: stream.held > 0,
         }
     }
 
@@ -202,7 +202,7 @@ impl StreamJson {
             total: list.total,
             coverage: list.coverage.map(|coverage| coverage.as_str()),
             reason: list.reason,
-            held: false,
+            held: list.held > 0,
         }
     }
 }

@@ -257,6 +257,27 @@ impl Browser {
         .await;
     }
 
+    /// Leaves a mark on the page that another page, or the same one loaded again, does not have.
+    pub async fn mark_page(&self) {
+        let marked = self.client.execute("window.marked = true", vec![]).await;
+        marked.expect("a page is open");
+    }
+
+    pub async fn is_marked(&self) -> bool {
+        let marked = self.client.execute("return !!window.marked", vec![]);
+        marked.await.expect("a page is open") == true
+    }
+
+    /// Waits until an element shows another text than this.
+    pub async fn see_change(&self, css: &str, from: &str) -> String {
+        self.until(&format!("{css} to change"), async || {
+            let element = self.client.find(Locator::Css(css)).await?;
+            let text = element.text().await?;
+            Ok((text != from).then_some(text))
+        })
+        .await
+    }
+
     /// The elements that stick out of the window at its right; a page that fits has none.
     pub async fn sticking_out(&self) -> Vec<String> {
         const SCRIPT: &str = "const {scrollWidth: wide, clientWidth: room} = document.documentElement;

@@ -4,6 +4,9 @@ use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{Method, StatusCode};
 use scraper::{Html, Selector};
 
+/// What listens for progress on a page.
+pub const WATCHED: &str = r"[hx-sse\:connect]";
+
 /// A visitor of one application.
 #[derive(Clone)]
 pub struct Visitor {
@@ -111,6 +114,15 @@ impl Visitor {
         self.send(Method::GET, path, &[], &[]).await
     }
 
+    /// An answer that may never end.
+    pub async fn open(&mut self, path: &str) -> reqwest::Response {
+        let mut request = self.http.get(format!("{}{path}", self.app));
+        if let Some(cookie) = &self.cookie {
+            request = request.header(COOKIE, cookie);
+        }
+        request.send().await.expect("an answer")
+    }
+
     /// As htmx asks for a part of a page.
     pub async fn fragment(&mut self, path: &str) -> Seen {
         self.send(
@@ -215,8 +227,8 @@ impl Visitor {
         let long = std::time::Duration::from_secs(300);
         super::app::until_within(long, "the import has ended", async || {
             last = self.get(path).await;
-            // A page with an import that is on asks again by itself.
-            last.count(".run h2") > 0 && last.attribute("#progress", "hx-get").is_none()
+            // A page with an import that is on listens for more.
+            last.count(".run h2") > 0 && last.count(WATCHED) == 0
         })
         .await;
         last
