@@ -29,7 +29,7 @@ const ALL: [Step; 10] = [
     step!("0007_sweeps"),
     step!("0008_keys"),
     step!("0009_progress"),
-    step!("0011_wishes"),
+    step!("0010_wishes"),
 ];
 
 /// sqlx takes no lock around SQLite migrations. Inside one immediate transaction its own ones become
@@ -55,4 +55,19 @@ fn migrator(dialect: fn(&'static str, &'static str) -> &'static str) -> Migrator
             Migration::new(number, described.into(), MigrationType::Simple, sql, false)
         });
     Migrator::with_migrations(migrations.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_migration_is_named_by_its_place() {
+        for (Step(name, ..), number) in ALL.iter().zip(1..) {
+            assert!(
+                name.starts_with(&format!("{number:04}_")),
+                "{name}: {number}"
+            );
+        }
+    }
 }
