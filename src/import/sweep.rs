@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use rand::seq::SliceRandom;
 use tokio_util::sync::CancellationToken;
 
 use super::run::{Course, End};
@@ -25,8 +26,8 @@ const UNTOLD: u32 = 3;
 struct Swept {
     name: String,
     stream: &'static Stream,
-    /// What is to be removed: the run that last met it, and the item.
-    absent: Vec<(RunId, i64)>,
+    /// What is to be removed.
+    absent: Vec<i64>,
     loss: Loss,
 }
 
@@ -139,7 +140,7 @@ impl<'a> Walk<'a> {
         }
         if !item.is_gone {
             let swept = &mut self.swept[at];
-            swept.absent.push((item.seen_run, item.id));
+            swept.absent.push(item.id);
             swept.loss.absent += 1;
         }
     }
@@ -167,10 +168,6 @@ impl Swept {
             self.loss.of += 1;
             self.loss.direct += usize::from(is_absent);
         }
-    }
-
-    fn ids(&self) -> Vec<i64> {
-        self.absent.iter().map(|(_, id)| *id).collect()
     }
 }
 
@@ -226,23 +223,23 @@ impl Course<'_> {
 
     async fn remove_absent(&self, swept: &Swept) -> store::Result<()> {
         let (store, connection, run) = (&self.parts.store, self.connection.id, self.run.id);
-        for ids in swept.ids().chunks(DROPPED_AT_ONCE) {
+        for ids in swept.absent.chunks(DROPPED_AT_ONCE) {
             store.drop_absent(connection, run, &swept.name, ids).await?;
         }
         store.settle_removal(connection, &swept.name, run).await?;
         store.end_sweep(run, &swept.name).await
     }
 
-    /// Asks the provider about what a listing did not name though it may be there: those that were met
-    /// longest ago, for the others have their turn in later runs. Leaves those that are gone; the loss
-    /// is what all of it likely is.
+    /// Asks the provider about what a listing did not name though it may be there: some of them in
+    /// any order, so that each has its turn in some run, and they speak for the others. Leaves those that
+    /// are gone; the loss is what all of it likely is.
     async fn ask_about(&self, swept: &mut Swept) -> store::Result<Option<End>> {
-        swept.absent.sort_unstable();
+        swept.absent.shuffle(&mut rand::rng());
         swept.absent.truncate(ASKED);
         let (store, run) = (&self.parts.store, self.run.id);
         let mut gone: HashSet<i64> = HashSet::new();
         let (mut asked, mut untold) = (0, 0);
-        for ids in swept.ids().chunks(ASKED_AT_ONCE) {
+        for ids in swept.absent.chunks(ASKED_AT_ONCE) {
             let mut told = Answers::default();
             let early = self.ask_about_some(ids, &mut told, &mut untold).await?;
             let cost = self.api.meter().take();
@@ -258,7 +255,7 @@ impl Course<'_> {
                 break;
             }
         }
-        swept.absent.retain(|(_, id)| gone.contains(id));
+        swept.absent.retain(|id| gone.contains(id));
         swept.loss.absent = swept.loss.absent * gone.len() / asked.max(1);
         swept.loss.direct = swept.loss.absent;
         Ok(None)
@@ -367,7 +364,7 @@ async fn carry_out_one(
     let Some(swept) = walk.through(store, answered.connection).await? else {
         return Ok(());
     };
-    let ids: Vec<i64> = swept.iter().flat_map(Swept::ids).collect();
+    let ids: Vec<i64> = swept.into_iter().flat_map(|it| it.absent).collect();
     for ids in ids.chunks(DROPPED_AT_ONCE) {
         match answered.answer {
             Answer::Drop => store.drop_items(answered.connection, run, ids).await?,
@@ -410,7 +407,7 @@ mod tests {
             });
         }
         let swept = walk.swept.into_iter();
-        swept.map(|it| (it.name.clone(), it.ids())).collect()
+        swept.map(|it| (it.name, it.absent)).collect()
     }
 
     const ITEMS: &[(&str, &str, &str, i64)] = &[
