@@ -1,6 +1,7 @@
 //! Finds runs that nobody drives, holds each by a lease, and drives it.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ const LOOK: Duration = Duration::from_secs(5);
 const LOOK_FOR_ANSWERS: Duration = Duration::from_secs(60);
 /// Runs that this process drives at once.
 const AT_ONCE: usize = 256;
+/// How long a run may go on while others wait for their turn: longer than a provider may take for an
+/// answer, so that each turn gets somewhere.
+const TURN: Duration = Duration::from_secs(2 * 60);
 /// How long a stop waits for pages that are being stored.
 const STOP: Duration = Duration::from_secs(20);
 
@@ -161,9 +165,21 @@ impl Engine {
             () = self.hold(&lease) => {
                 tracing::warn!(import.run = run.id.0, "the lease of an import was lost");
             }
+            never = self.give_way(&halt) => match never {},
         }
         if let Err(error) = self.parts.ephemeral.release(&lease, &self.owner).await {
             tracing::debug!(%error, import.run = run.id.0, "a lease was left to expire");
+        }
+    }
+
+    /// Ends a turn that was long when others wait for one: accounts that are slow for hours, however many
+    /// they are, keep nobody from being imported from. The run goes on from its cursors at its next turn.
+    async fn give_way(&self, halt: &CancellationToken) -> Infallible {
+        loop {
+            tokio::time::sleep(TURN).await;
+            if self.driven().len() > AT_ONCE {
+                halt.cancel();
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use rand::seq::SliceRandom;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -17,12 +18,18 @@ use crate::client::{Api, Bearer, Failure, FailureKind};
 use crate::item::{Item, RunId};
 use crate::providers::{Configured, Memory, Page, Read, Source, Stream};
 use crate::store::{
-    self, Connection, Coverage, Ended, NewSource, OpenSource, Progress, Pulse, RateUsed, RunState,
-    UnfinishedRun,
+    self, Connection, Coverage, Ended, NewSource, OpenSource, PageCounts, Progress, Pulse,
+    RateUsed, RunState, UnfinishedRun,
 };
 
 /// Listings that are asked for from the store at once.
 const HANDFUL: i64 = 200;
+/// Pages of a listing that are stored in one transaction: as many as came while the last ones were
+/// stored, but nobody who waits to write may wait long.
+const TOGETHER: usize = 3;
+/// Pages that a run has asked for and not stored, for each listing that is read at once: a killed process
+/// loses no more. Who reads alone may have the room of all.
+const UNSTORED: usize = 2;
 /// How often a listing whose cursors die is begun again.
 const RESTARTS: u32 = 3;
 /// How often it is looked how a run fares, and how often that is told where it only uses more or less.
@@ -42,6 +49,8 @@ pub(super) struct Course<'a> {
     pub api: Api,
     memory: Memory,
     pub halt: &'a CancellationToken,
+    /// For pages that are not stored yet.
+    room: Semaphore,
 }
 
 /// How the reading of a listing ended.
@@ -107,6 +116,7 @@ async fn drive_to_end(
         api: provider.api(&parts.client, bearer).paced(pacing),
         memory: Memory::default(),
         halt,
+        room: Semaphore::new(UNSTORED * provider.description().at_once),
     };
     course.go().await
 }
@@ -145,17 +155,18 @@ impl Course<'_> {
         let mut waiting: VecDeque<OpenSource> = VecDeque::new();
         let mut reading = FuturesUnordered::new();
         loop {
-            if waiting.is_empty() && reading.len() < at_once {
-                let limit = HANDFUL + in_hand.len() as i64;
-                let left = self.parts.store.sources_left(self.run.id, limit).await?;
-                let left = left.into_iter().filter(|it| !in_hand.contains(&it.name));
-                waiting.extend(of_one_stream(left));
-                // Listings of one budget stand side by side in the store, and only hold each other up.
-                waiting.make_contiguous().shuffle(&mut rand::rng());
-            }
-            while reading.len() < at_once
-                && let Some(source) = waiting.pop_front()
-            {
+            while reading.len() < at_once {
+                if waiting.is_empty() {
+                    let limit = HANDFUL + in_hand.len() as i64;
+                    let left = self.parts.store.sources_left(self.run.id, limit).await?;
+                    let left = left.into_iter().filter(|it| !in_hand.contains(&it.name));
+                    waiting.extend(of_one_stream(left));
+                    // Listings of one budget stand side by side in the store, and only hold each other up.
+                    waiting.make_contiguous().shuffle(&mut rand::rng());
+                }
+                let Some(source) = waiting.pop_front() else {
+                    break;
+                };
                 in_hand.insert(source.name.clone());
                 reading.push(async move {
                     let end = self.read(&source).await;
@@ -300,8 +311,13 @@ struct Listing<'a> {
 /// Where a listing is.
 struct Standing {
     at: Option<String>,
-    path: Path,
     skipped: i64,
+}
+
+/// A page that is not stored yet, with the room that it takes.
+struct Fetched<'a> {
+    page: Page,
+    _room: SemaphorePermit<'a>,
 }
 
 /// What came in place of a page.
@@ -316,11 +332,7 @@ impl Listing<'_> {
         let mut at = open.cursor.clone();
         let mut skipped = open.skipped;
         for restart in 0.. {
-            let mut standing = Standing {
-                path: Path::from(at.clone()),
-                at,
-                skipped,
-            };
+            let mut standing = Standing { at, skipped };
             let failure = match self.read_on(&mut standing).await? {
                 None => return Ok(End::Settled),
                 Some(NoPage::Halted) => return Ok(End::Halted),
@@ -340,32 +352,53 @@ impl Listing<'_> {
         unreachable!("the loop returns")
     }
 
-    /// Reads on from a cursor. While a page is stored, the next one is on its way.
+    /// Reads on from a cursor. While pages are stored, the next ones are on their way.
     async fn read_on(&self, standing: &mut Standing) -> store::Result<Option<NoPage>> {
-        let mut coming = self.page(standing.at.as_deref()).await;
+        let (sender, pages) = mpsc::channel(TOGETHER);
+        let start = standing.at.clone();
+        let asked = async { Ok(self.ask(start, sender).await) };
+        // Where a page cannot be stored, the next one is not waited for.
+        let (ended, ()) = tokio::try_join!(asked, self.store_all(standing, pages))?;
+        Ok(ended)
+    }
+
+    /// Asks for page after page, and says why it ended where it was not with the last one.
+    async fn ask<'a>(
+        &'a self,
+        mut at: Option<String>,
+        pages: mpsc::Sender<Fetched<'a>>,
+    ) -> Option<NoPage> {
+        let mut path = Path::from(at.clone());
         loop {
-            let page = match coming {
+            let room = self.course.room.acquire().await.ok()?;
+            let page = match self.page(at.as_deref()).await {
                 Ok(page) => page,
-                Err(none) => return Ok(Some(none)),
+                Err(none) => return Some(none),
             };
-            standing.skipped += page.skipped as i64;
-            let Some(next) = page.next.clone() else {
-                self.store(standing, None, page).await?;
-                return Ok(None);
-            };
-            if standing.path.leads_nowhere(&next, page.items.is_empty()) {
-                self.store(standing, Some(&next), page).await?;
-                standing.at = Some(next);
+            let (next, empty) = (page.next.clone(), page.items.is_empty());
+            pages.send(Fetched { page, _room: room }).await.ok()?;
+            let next = next?;
+            if path.leads_nowhere(&next, empty) {
                 let said = "its pages lead in circles";
                 let failure = Failure::new(FailureKind::Endless, said);
-                return Ok(Some(NoPage::Failed(failure)));
+                return Some(NoPage::Failed(failure));
             }
-            let following = async { Ok(self.page(Some(&next)).await) };
-            let stored = self.store(standing, Some(&next), page);
-            // Where the page cannot be stored, the next one is not waited for.
-            let ((), following) = tokio::try_join!(stored, following)?;
-            (standing.at, coming) = (Some(next), following);
+            at = Some(next);
         }
+    }
+
+    /// Stores pages as they come, and together what has come meanwhile.
+    async fn store_all(
+        &self,
+        standing: &mut Standing,
+        mut pages: mpsc::Receiver<Fetched<'_>>,
+    ) -> store::Result<()> {
+        let mut together = Vec::new();
+        while pages.recv_many(&mut together, TOGETHER).await > 0 {
+            self.store(standing, &together).await?;
+            together.clear();
+        }
+        Ok(())
     }
 
     /// The page after `cursor`, or nothing once we are to stop: a page that is still on its way, or a
@@ -389,21 +422,28 @@ impl Listing<'_> {
         page.map(without_the_unstorable).map_err(NoPage::Failed)
     }
 
-    /// Stores a page and moves the cursor behind it, in one transaction; after the last one also how
-    /// much of the listing there is.
-    async fn store(&self, standing: &Standing, to: Option<&str>, page: Page) -> store::Result<()> {
+    /// Stores pages and moves the cursor behind them, in one transaction; after the last one also how much
+    /// of the listing there is.
+    async fn store(&self, standing: &mut Standing, pages: &[Fetched<'_>]) -> store::Result<()> {
+        let Some(Fetched { page: last, .. }) = pages.last() else {
+            return Ok(());
+        };
         let (run, connection) = (self.course.run.id, self.course.connection.id);
         let cost = self.course.api.meter().take();
-        let mut tx = self.course.parts.store.begin().await?;
-        let counts = tx.save_items(connection, run, &page.items).await?;
-        let removed = tx.remove_items(connection, &page.gone).await?;
-        let opens: Vec<NewSource<'_>> = page
-            .opens
-            .iter()
-            .map(|it| new_source(it.stream, &it.key, &it.label, &it.about))
-            .collect();
-        tx.open_sources(run, &opens).await?;
+        let (mut counts, mut removed, mut skipped) = (PageCounts::default(), 0, 0);
+        let mut tx = self.course.parts.store.begin_in_turn().await?;
+        for Fetched { page, .. } in pages {
+            counts += tx.save_items(connection, run, &page.items).await?;
+            removed += tx.remove_items(connection, &page.gone).await?;
+            skipped += page.skipped as i64;
+            let opens = page.opens.iter();
+            let opens: Vec<NewSource<'_>> = opens
+                .map(|it| new_source(it.stream, &it.key, &it.label, &it.about))
+                .collect();
+            tx.open_sources(run, &opens).await?;
+        }
         let from = standing.at.as_deref();
+        let to = last.next.as_deref();
         tx.advance(&Progress {
             run,
             source: self.name,
@@ -412,13 +452,15 @@ impl Listing<'_> {
             done: to.is_none(),
             counts,
             removed,
-            skipped: page.skipped as i64,
-            total: page.total,
+            skipped,
+            total: pages.iter().rev().find_map(|it| it.page.total),
             cost,
         })
         .await?;
+        standing.skipped += skipped;
         if to.is_none() {
-            let (coverage, why) = self.reached(page.cut_short, standing.skipped);
+            let cut_short = last.cut_short.as_deref();
+            let (coverage, why) = self.reached(cut_short, standing.skipped);
             let why = why.as_ref().map(|why| (why.code, why.words.as_str()));
             let ended = Ended {
                 coverage,
@@ -430,14 +472,16 @@ impl Listing<'_> {
                 tx.mark_source(run, self.name).await?;
             }
         }
-        tx.commit().await
+        tx.commit().await?;
+        standing.at = last.next.clone();
+        Ok(())
     }
 
     /// How much there is of a listing whose end was reached.
-    fn reached(&self, cut_short: Option<String>, skipped: i64) -> (Coverage, Option<Why>) {
+    fn reached(&self, cut_short: Option<&str>, skipped: i64) -> (Coverage, Option<Why>) {
         let name = self.course.provider.description().name;
         match cut_short {
-            Some(why) => (Coverage::Partial, Some(words::cut_short(&why))),
+            Some(why) => (Coverage::Partial, Some(words::cut_short(why))),
             None if skipped > 0 => (Coverage::Partial, Some(words::left_out(skipped, name))),
             None if self.stream.exhaustive => (Coverage::Complete, None),
             None => (Coverage::Unknown, Some(words::not_exhaustive(name))),

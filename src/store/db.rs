@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
@@ -16,6 +17,7 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection, Postgres, Sqlite, Transaction};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Error, Result, is_locked, migrations};
 
@@ -33,6 +35,11 @@ const START_PAUSE: Duration = Duration::from_millis(20);
 /// Readers of one process. More than this wait for each other on two cores anyway.
 const READERS: u32 = 8;
 
+/// Writes of work that nobody sits before, such as imports, that may be open or wait for the writer at
+/// once. However many of them there are, a person's write stands behind no more than these; the second one
+/// is there so that the writer need not wait for the next.
+const PATIENT: usize = 2;
+
 /// Something that exists once for each database.
 pub enum Either<S, P> {
     Sqlite(S),
@@ -42,7 +49,12 @@ pub enum Either<S, P> {
 pub type Pool = Either<SqlitePool, PgPool>;
 
 /// A write transaction. Dropped without [`Tx::commit`], it is rolled back.
-pub struct Tx(pub(super) Either<SqliteTx, Transaction<'static, Postgres>>);
+pub struct Tx {
+    pub(super) open: Either<SqliteTx, Transaction<'static, Postgres>>,
+    since: Instant,
+    /// That of a write that queued behind its like.
+    _turn: Option<OwnedSemaphorePermit>,
+}
 
 /// A transaction on SQLite's one writer. SQLite ends a transaction by itself when the disk is full or
 /// fails, and sqlx's own would then wait on that connection for an end that has been; so one that was
@@ -102,7 +114,7 @@ macro_rules! on {
 macro_rules! within {
     ($tx:expr, $db:ident => $query:expr) => {
         $crate::store::db::deadline(async {
-            match &mut $tx.0 {
+            match &mut $tx.open {
                 $crate::store::db::Either::Sqlite(tx) => {
                     let $db = tx.connection();
                     $query
@@ -193,6 +205,7 @@ fn create_for_owner(path: &Path) -> std::io::Result<()> {
 pub(super) struct Pools {
     pub read: Pool,
     pub write: Pool,
+    turns: Arc<Semaphore>,
 }
 
 impl Pools {
@@ -213,6 +226,8 @@ impl Pools {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(LOCK_WAIT)
+            // What a statement of many rows might have to undo would go through a file of its own.
+            .pragma("temp_store", "memory")
             .disable_statement_logging();
         // Apart from the pools, whose connections must not wait that long, and open until they are: with
         // its last connection SQLite would take its log away, under whoever comes in at that moment.
@@ -232,6 +247,7 @@ impl Pools {
         Ok(Self {
             read: Either::Sqlite(read),
             write: Either::Sqlite(write),
+            turns: Arc::new(Semaphore::new(PATIENT)),
         })
     }
 
@@ -247,17 +263,32 @@ impl Pools {
         Ok(Self {
             read: Either::Postgres(pool.clone()),
             write: Either::Postgres(pool),
+            turns: Arc::new(Semaphore::new(PATIENT)),
         })
     }
 
     pub async fn begin(&self) -> Result<Tx> {
         deadline(async {
-            Ok(Tx(match &self.write {
+            let open = match &self.write {
                 Either::Sqlite(pool) => Either::Sqlite(SqliteTx::begin(pool).await?),
                 Either::Postgres(pool) => Either::Postgres(pool.begin().await?),
-            }))
+            };
+            let since = Instant::now();
+            Ok(Tx {
+                open,
+                since,
+                _turn: None,
+            })
         })
         .await
+    }
+
+    /// The same in turn: those that began to wait first go first, and only so many stand in the way of
+    /// others. To wait for one's turn takes as long as it takes; no store is away for that.
+    pub async fn begin_in_turn(&self) -> Result<Tx> {
+        let turn = Arc::clone(&self.turns).acquire_owned().await.ok();
+        let tx = self.begin().await?;
+        Ok(Tx { _turn: turn, ..tx })
     }
 
     pub async fn close(&self) {
@@ -287,12 +318,16 @@ async fn start_sqlite(options: &SqliteConnectOptions) -> Result<SqliteConnection
 impl Tx {
     pub async fn commit(self) -> Result<()> {
         deadline(async {
-            match self.0 {
+            match self.open {
                 Either::Sqlite(tx) => tx.commit().await,
                 Either::Postgres(tx) => tx.commit().await,
             }
         })
-        .await
+        .await?;
+        // Whoever waits to write on SQLite has waited for this.
+        let duration_ms = self.since.elapsed().as_millis() as u64;
+        tracing::trace!(duration_ms, "written");
+        Ok(())
     }
 }
 

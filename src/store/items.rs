@@ -12,8 +12,8 @@ use crate::item::{ConnectionId, Item, RunId};
 
 /// Stands for "the provider has no time": a sort column is never null.
 pub(super) const NO_TIME: i64 = i64::MIN;
-/// Rows in one statement. SQLite takes 32,766 parameters, and a row has thirteen.
-const ROWS: usize = 1_000;
+/// The most rows in one statement.
+const ROWS: usize = 128;
 
 /// What a page did to the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,14 @@ pub struct PageCounts {
     pub added: i64,
     pub changed: i64,
     pub unchanged: i64,
+}
+
+impl std::ops::AddAssign for PageCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.added += other.added;
+        self.changed += other.changed;
+        self.unchanged += other.unchanged;
+    }
 }
 
 /// What makes an item the same one, within its connection.
@@ -50,12 +58,43 @@ fn fingerprint(item: &Item) -> [u8; 16] {
     hash.finalize()[..16].try_into().expect("16 of 32 bytes")
 }
 
+/// Rows by parts whose lengths are powers of two: a statement is prepared once for each length, and so
+/// there are few of them, however many rows of a page have changed.
+fn parts<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let length = 1 << rows.len().min(ROWS).checked_ilog2()?;
+        let (part, rest) = rows.split_at(length);
+        rows = rest;
+        Some(part)
+    })
+}
+
+/// A record on a page.
+struct Met<'a> {
+    place: i64,
+    item: &'a Item,
+    print: [u8; 16],
+}
+
+impl<'a> Met<'a> {
+    /// What is on a page. A record that moved while the provider was paging stands on it twice: the later
+    /// one counts.
+    fn all(items: &'a [Item]) -> Vec<Self> {
+        let page: BTreeMap<Key<'_>, &Item> = items.iter().map(|item| (key(item), item)).collect();
+        let met = |(place, item)| Self {
+            place,
+            item,
+            print: fingerprint(item),
+        };
+        (0..).zip(page.into_values()).map(met).collect()
+    }
+}
+
+/// What there is of a record on a page.
 #[derive(sqlx::FromRow)]
 struct Stored {
+    place: i64,
     id: i64,
-    container: String,
-    kind: String,
-    provider_id: String,
     fingerprint: Vec<u8>,
     is_gone: bool,
 }
@@ -69,86 +108,68 @@ impl Tx {
         run: RunId,
         items: &[Item],
     ) -> Result<PageCounts> {
-        // A record that moved while the provider was paging stands twice on a page: the later one counts.
-        let page: BTreeMap<Key<'_>, &Item> = items.iter().map(|item| (key(item), item)).collect();
+        let page = Met::all(items);
+        let stored = self.stored(connection, &page).await?;
+        let stored: HashMap<i64, Stored> = stored.into_iter().map(|it| (it.place, it)).collect();
         let mut counts = PageCounts::default();
-        let mut fresh_by_kind: BTreeMap<&str, i64> = BTreeMap::new();
-        let page: Vec<(Key<'_>, &Item)> = page.into_iter().collect();
-        for page in page.chunks(ROWS) {
-            let stored = self.stored(connection, page).await?;
-            let stored: HashMap<Key<'_>, &Stored> = stored
-                .iter()
-                .map(|row| {
-                    (
-                        (
-                            row.container.as_str(),
-                            row.kind.as_str(),
-                            row.provider_id.as_str(),
-                        ),
-                        row,
-                    )
-                })
-                .collect();
-            let mut to_write = Vec::new();
-            let mut seen = Vec::new();
-            for (key, item) in page {
-                let print = fingerprint(item);
-                match stored.get(key).filter(|row| !row.is_gone) {
-                    Some(row) if row.fingerprint == print => seen.push(row.id),
-                    Some(_) => {
-                        counts.changed += 1;
-                        to_write.push((*item, print));
-                    }
-                    None => {
-                        counts.added += 1;
-                        *fresh_by_kind.entry(item.kind).or_default() += 1;
-                        to_write.push((*item, print));
-                    }
+        let mut fresh: BTreeMap<&str, i64> = BTreeMap::new();
+        let (mut to_write, mut seen) = (Vec::new(), Vec::new());
+        for met in &page {
+            match stored.get(&met.place).filter(|it| !it.is_gone) {
+                Some(it) if it.fingerprint == met.print => {
+                    counts.unchanged += 1;
+                    seen.push(it.id);
+                    continue;
+                }
+                Some(_) => counts.changed += 1,
+                None => {
+                    counts.added += 1;
+                    *fresh.entry(met.item.kind).or_default() += 1;
                 }
             }
-            counts.unchanged += seen.len() as i64;
-            self.mark_seen(run, &seen).await?;
-            self.write(connection, run, &to_write).await?;
+            to_write.push(met);
         }
-        for (kind, fresh) in fresh_by_kind {
+        self.mark_seen(run, &seen).await?;
+        for part in parts(&to_write) {
+            self.write(connection, run, part).await?;
+            self.write_raws(connection, part).await?;
+        }
+        for (kind, fresh) in fresh {
             self.count(connection, kind, fresh).await?;
         }
         Ok(counts)
     }
 
-    async fn stored(
-        &mut self,
-        connection: ConnectionId,
-        page: &[(Key<'_>, &Item)],
-    ) -> Result<Vec<Stored>> {
-        if page.is_empty() {
-            return Ok(Vec::new());
+    async fn stored(&mut self, connection: ConnectionId, page: &[Met<'_>]) -> Result<Vec<Stored>> {
+        let mut stored = Vec::new();
+        for part in parts(page) {
+            stored.extend(within!(self, db => {
+                let mut sql = QueryBuilder::new(
+                    "SELECT met.column1 AS place, i.id, i.fingerprint, i.gone_at IS NOT NULL AS is_gone FROM (");
+                sql.push_values(part, |mut row, met| {
+                    row.push_bind(met.place).push_bind(&met.item.container).push_bind(met.item.kind)
+                        .push_bind(&met.item.id);
+                });
+                // CROSS JOIN has SQLite take the page first, whatever it thinks of the table.
+                sql.push(") met CROSS JOIN items i WHERE i.container = met.column2 AND i.type = met.column3
+                    AND i.provider_id = met.column4 AND i.connection_id = ").push_bind(connection);
+                sql.build_query_as::<Stored>().fetch_all(db).await
+            })?);
         }
-        within!(self, db => {
-            let mut sql = QueryBuilder::new(
-                "SELECT id, container, type AS kind, provider_id, fingerprint, gone_at IS NOT NULL AS is_gone FROM items
-                 WHERE connection_id = ");
-            sql.push_bind(connection).push(" AND (container, type, provider_id) IN (");
-            sql.push_values(page, |mut row, (key, _)| {
-                row.push_bind(key.0).push_bind(key.1).push_bind(key.2);
-            });
-            sql.push(")");
-            sql.build_query_as().fetch_all(db).await
-        })
+        Ok(stored)
     }
 
     pub(super) async fn mark_seen(&mut self, run: RunId, ids: &[i64]) -> Result<()> {
-        if ids.is_empty() {
-            return Ok(());
+        for part in parts(ids) {
+            within!(self, db => {
+                let mut sql = QueryBuilder::new("UPDATE items SET seen_run = ");
+                sql.push_bind(run).push(" WHERE id IN (");
+                let mut list = sql.separated(", ");
+                part.iter().for_each(|id| { list.push_bind(*id); });
+                sql.push(")");
+                sql.build().execute(db).await.map(Done::rows)
+            })?;
         }
-        within!(self, db => {
-            let mut sql = QueryBuilder::new("UPDATE items SET seen_run = ");
-            sql.push_bind(run).push(" WHERE id IN (");
-            let mut list = sql.separated(", ");
-            ids.iter().for_each(|id| { list.push_bind(*id); });
-            sql.push(")");
-            sql.build().execute(db).await.map(Done::rows)
-        })?;
         Ok(())
     }
 
@@ -156,17 +177,14 @@ impl Tx {
         &mut self,
         connection: ConnectionId,
         run: RunId,
-        items: &[(&Item, [u8; 16])],
+        items: &[&Met<'_>],
     ) -> Result<()> {
-        if items.is_empty() {
-            return Ok(());
-        }
         let ms = |time: Option<DateTime<Utc>>| time.map_or(NO_TIME, |t| t.timestamp_millis());
-        let written: Vec<(i64, String, String, String)> = within!(self, db => {
+        within!(self, db => {
             let mut sql = QueryBuilder::new(
                 "INSERT INTO items (connection_id, container, type, provider_id, name, created_at,
                     modified_at, url, fingerprint, seen_run, parent_container, parent_kind, parent_id) ");
-            sql.push_values(items, |mut row, (item, print)| {
+            sql.push_values(items, |mut row, Met { item, print, .. }| {
                 row.push_bind(connection).push_bind(&item.container).push_bind(item.kind)
                     .push_bind(&item.id).push_bind(&item.name).push_bind(ms(item.created))
                     .push_bind(ms(item.modified)).push_bind(&item.url).push_bind(&print[..])
@@ -181,19 +199,23 @@ impl Tx {
                 modified_at = excluded.modified_at, url = COALESCE(excluded.url, items.url),
                 fingerprint = excluded.fingerprint, seen_run = excluded.seen_run, gone_at = NULL,
                 parent_container = excluded.parent_container, parent_kind = excluded.parent_kind,
-                parent_id = excluded.parent_id
-                RETURNING id, container, type, provider_id");
-            sql.build_query_as().fetch_all(db).await
+                parent_id = excluded.parent_id");
+            sql.build().execute(db).await.map(Done::rows)
         })?;
-        let raws: HashMap<Key<'_>, &str> = items
-            .iter()
-            .map(|(item, _)| (key(item), item.raw.get()))
-            .collect();
+        Ok(())
+    }
+
+    /// The records as they came. Their rows' ids are looked up where they are needed: that costs less
+    /// than to hand them back and forth.
+    async fn write_raws(&mut self, connection: ConnectionId, items: &[&Met<'_>]) -> Result<()> {
         within!(self, db => {
-            let mut sql = QueryBuilder::new("INSERT INTO item_raws (item_id, raw) ");
-            sql.push_values(&written, |mut row, (id, container, kind, provider_id)| {
-                row.push_bind(*id).push_bind(raws[&(container.as_str(), kind.as_str(), provider_id.as_str())].as_bytes());
+            let mut sql = QueryBuilder::new("INSERT INTO item_raws (item_id, raw) SELECT i.id, met.column4 FROM (");
+            sql.push_values(items, |mut row, Met { item, .. }| {
+                row.push_bind(&item.container).push_bind(item.kind).push_bind(&item.id)
+                    .push_bind(item.raw.get().as_bytes());
             });
+            sql.push(") met CROSS JOIN items i WHERE i.container = met.column1 AND i.type = met.column2
+                AND i.provider_id = met.column3 AND i.connection_id = ").push_bind(connection);
             sql.push(" ON CONFLICT (item_id) DO UPDATE SET raw = excluded.raw");
             sql.build().execute(db).await.map(Done::rows)
         })?;

@@ -67,6 +67,15 @@ impl Store {
             .bind(run).fetch_all(db).await)
     }
 
+    /// Whether its connection can have nothing from before a run.
+    pub async fn is_first_run(&self, run: RunId) -> Result<bool> {
+        on!(self.pools.read, db => sqlx::query_scalar(
+            "SELECT c.last_import_at IS NULL AND NOT EXISTS (
+                SELECT 1 FROM runs earlier WHERE earlier.connection_id = c.id AND earlier.id < r.id)
+             FROM runs r JOIN connections c ON c.id = r.connection_id WHERE r.id = $1")
+            .bind(run).fetch_one(db).await)
+    }
+
     /// Some items of a connection by container, type and id, after this one; tombstones too.
     pub async fn standing(
         &self,
@@ -107,7 +116,7 @@ impl Store {
         source: &str,
         ids: &[i64],
     ) -> Result<()> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_in_turn().await?;
         let removed = tx.drop_items(connection, run, ids).await?;
         let noted = within!(tx, db => sqlx::query(
             "UPDATE run_streams SET removed = removed + $3 WHERE run_id = $1 AND name = $2
@@ -126,7 +135,7 @@ impl Store {
         run: RunId,
         ids: &[i64],
     ) -> Result<()> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_in_turn().await?;
         tx.drop_items(connection, run, ids).await?;
         tx.commit().await
     }
@@ -156,7 +165,7 @@ impl Store {
         gone: &[i64],
         cost: Cost,
     ) -> Result<()> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_in_turn().await?;
         tx.note_met(run, there, run).await?;
         tx.note_met(run, gone, DENIED).await?;
         let noted = within!(tx, db => sqlx::query(
