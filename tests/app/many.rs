@@ -53,6 +53,11 @@ impl Accounts {
         (accounts, url)
     }
 
+    fn note(&self, account: &str) {
+        let mut asked = self.asked.lock().expect("not poisoned");
+        *asked.entry(account.to_owned()).or_default() += 1;
+    }
+
     fn asked(&self, account: &str) -> usize {
         let asked = self.asked.lock().expect("not poisoned");
         asked.get(account).copied().unwrap_or_default()
@@ -95,9 +100,7 @@ async fn list(req: HttpRequest, accounts: Data<Accounts>) -> HttpResponse {
     let account = bearer
         .and_then(|it| it.strip_prefix("Bearer "))
         .unwrap_or_default();
-    let mut asked = accounts.asked.lock().expect("not poisoned");
-    *asked.entry(account.to_owned()).or_default() += 1;
-    drop(asked);
+    accounts.note(account);
     match account {
         SLOW => accounts.gate.acquire().await.expect("open").forget(),
         FAILING => return HttpResponse::BadGateway().finish(),
