@@ -58,6 +58,11 @@ impl Accounts {
         (accounts, url)
     }
 
+    fn note(&self, account: &str) {
+        let mut asked = self.asked.lock().expect("not poisoned");
+        *asked.entry(account.to_owned()).or_default() += 1;
+    }
+
     fn asked(&self, account: &str) -> usize {
         let asked = self.asked.lock().expect("not poisoned");
         asked.get(account).copied().unwrap_or_default()
