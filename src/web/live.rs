@@ -18,8 +18,9 @@ use crate::store::SignIn;
 
 /// How often it is looked whether something has changed.
 const LOOK: Duration = Duration::from_secs(1);
-/// Looking takes this part of the time at most, however large a run is.
+/// Looking takes this part of the time, however large a run is, but nobody is left without a word for long.
 const LOOKING: u32 = 20;
+const SELDOM: Duration = Duration::from_secs(5);
 /// How often it is looked whether whoever watches is still signed in.
 const ASK: Duration = Duration::from_secs(3);
 /// After this long without a word something is said, so that nobody on the way takes us for dead, and
@@ -147,7 +148,7 @@ impl<P: Picture, D: AsyncFn(&App, &SignIn) -> Result<P>> Live<P, D> {
             }
             let begun = Instant::now();
             let mut said = self.look().await;
-            self.pause = LOOK.max(begun.elapsed() * LOOKING);
+            self.pause = (begun.elapsed() * LOOKING).clamp(LOOK, SELDOM);
             if said.is_empty() && self.spoken.elapsed() >= QUIET {
                 said = ":\n\n".into();
             }
