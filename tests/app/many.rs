@@ -29,11 +29,6 @@ struct Accounts {
 }
 
 impl Accounts {
-    fn note(&self, account: &str) {
-        let mut asked = self.asked.lock().expect("not poisoned");
-        *asked.entry(account.to_owned()).or_default() += 1;
-    }
-
     fn start() -> (Arc<Self>, String) {
         let accounts = Arc::new(Self {
             approved: AtomicUsize::new(0),
