@@ -160,6 +160,22 @@ async fn connect_sends_htmx_by_header_and_everybody_else_by_redirect() {
     );
 }
 
+/// A deferred htmx begins before an extension that is on its way, and the page then never hears of anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn htmx_begins_when_its_extensions_have_come() {
+    let stores = Stores::embedded();
+    let (app, _sandbox) = App::with_sandbox(&stores).await;
+    let mut ada = Visitor::of(&app.url);
+    let connection = ada.connect("small").await;
+    let page = ada.get(&connection).await;
+    let script = |name: &str| {
+        let line = page.body.lines().find(|line| line.contains(name));
+        line.expect("a script").contains("defer")
+    };
+    assert!(!script("htmx.min"));
+    assert!(script("hx-sse.min"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_address_serves_the_page_and_its_part() {
     let stores = Stores::embedded();
