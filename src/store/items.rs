@@ -8,11 +8,12 @@ use sqlx::QueryBuilder;
 
 use super::Result;
 use super::db::{Done, Tx, within};
+use super::names::folded;
 use crate::item::{ConnectionId, Item, Parent, RunId};
 
 /// Stands for "the provider has no time": a sort column is never null.
 pub(super) const NO_TIME: i64 = i64::MIN;
-/// Rows in one statement. SQLite takes 32,766 parameters, and a row has thirteen.
+/// Rows in one statement. SQLite takes 32,766 parameters, and a row has fifteen.
 const ROWS: usize = 1_000;
 
 /// What a page did to the store.
@@ -189,7 +190,8 @@ impl Tx {
         let written: Vec<(i64, String, String, String)> = within!(self, db => {
             let mut sql = QueryBuilder::new(
                 "INSERT INTO items (connection_id, container, type, provider_id, name, created_at,
-                    modified_at, url, fingerprint, seen_run, parent_container, parent_kind, parent_id) ");
+                    modified_at, url, fingerprint, seen_run, parent_container, parent_kind, parent_id,
+                    sort_name, folded) ");
             sql.push_values(items, |mut row, (item, print)| {
                 row.push_bind(connection).push_bind(&item.container).push_bind(item.kind)
                     .push_bind(&item.id).push_bind(&item.name).push_bind(ms(item.created))
@@ -198,6 +200,8 @@ impl Tx {
                 let parent = item.parent.as_ref();
                 row.push_bind(parent.map(|it| it.container.as_str())).push_bind(parent.map(|it| it.kind))
                     .push_bind(parent.map(|it| it.id.as_str()));
+                let (sort_name, whole) = folded(&item.name);
+                row.push_bind(sort_name).push_bind(whole);
             });
             // An answer that says less of a record, such as a search's, does not take its address away.
             sql.push(" ON CONFLICT (connection_id, container, type, provider_id) DO UPDATE SET
@@ -205,10 +209,12 @@ impl Tx {
                 modified_at = excluded.modified_at, url = COALESCE(excluded.url, items.url),
                 fingerprint = excluded.fingerprint, seen_run = excluded.seen_run,
                 parent_container = excluded.parent_container, parent_kind = excluded.parent_kind,
-                parent_id = excluded.parent_id
+                parent_id = excluded.parent_id, sort_name = excluded.sort_name, folded = excluded.folded
                 RETURNING id, container, type, provider_id");
             sql.build_query_as().fetch_all(db).await
         })?;
+        self.names_are_due(connection, written.iter().map(|(id, ..)| *id))
+            .await?;
         let raws: HashMap<Key<'_>, &str> = items
             .iter()
             .map(|(item, _)| (key(item), item.raw.get()))

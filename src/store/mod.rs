@@ -2,28 +2,35 @@
 
 mod audit;
 mod connections;
+mod counts;
 pub(crate) mod db;
 mod grants;
 mod instances;
 mod items;
 mod list;
+mod list_sql;
+mod marks;
 mod migrations;
+mod names;
+mod paths;
 mod people;
 mod runs;
 mod schedule;
 mod secrets;
 mod sources;
+mod sql;
 
 use chrono::{DateTime, Utc};
 
 pub use audit::{Deed, KEPT as AUDIT_KEPT, Note, Noted};
 pub use connections::{Approval, Approver, Connection, ConnectionState, Left, NewConnection};
+pub use counts::{Count, Counts};
 pub use db::{DEADLINE, Location, Pool, Tx};
 pub(crate) use db::{Done, on};
 pub use grants::{GrantLife, Lease, SealedGrant, Swap};
 pub use instances::SAY_SO;
 pub use items::PageCounts;
-pub use list::{ListQuery, ListRow, Mark, Span};
+pub use list::{Above, Filters, ListQuery, ListRow, Mark, Sort, SortBy, Span};
 pub use people::{
     Identity, Known, LONGEST_SIGN_IN, NewPerson, OwnSignIn, SignIn, WayIn, WayInState,
 };

@@ -108,11 +108,7 @@ pub async fn connection_show(
     let provider = app.providers.describe(&connection.provider);
     let provider = provider.ok_or(WebError::NotFound)?;
     let now = Utc::now();
-    let newest = ListQuery {
-        connections: &[id],
-        after: None,
-        limit: NEWEST,
-    };
+    let newest = ListQuery::newest(id, NEWEST);
     let newest = app.store.list(&newest).await?;
     let read = run.as_ref().is_some_and(|run| run.state == RunState::Done);
     let run = run.map(|run| RunView::new(&run, provider, now));

@@ -16,6 +16,7 @@ mod hubspot;
 mod imports;
 mod ledger;
 mod limits;
+mod list;
 mod notion;
 mod pages;
 mod refresh;

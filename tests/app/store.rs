@@ -11,9 +11,9 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tributary::item::{ConnectionId, IdentityId, Item, RunId, SignInId, UserId, WorkspaceId};
 use tributary::store::{
-    Approval, Approver, Cause, ConnectionState, Cost, Coverage, DEADLINE, Ended, Error, Identity,
-    ListQuery, ListRow, Location, Mark, NewConnection, NewPerson, NewSource, PageCounts, Progress,
-    RunState, SealedGrant, SignIn, Store, Tx,
+    Approval, Approver, Cause, ConnectionState, Cost, Coverage, DEADLINE, Ended, Error, Filters,
+    Identity, ListQuery, ListRow, Location, Mark, NewConnection, NewPerson, NewSource, PageCounts,
+    Progress, RunState, SealedGrant, SignIn, Sort, Store, Tx,
 };
 
 use crate::support::database::{Database, column, execute, number, on_both_databases, schema};
@@ -103,7 +103,7 @@ async fn live(store: &Store, id: SignInId, at: DateTime<Utc>) -> Option<SignIn> 
     store.live_sign_in(id, at).await.expect("an answer")
 }
 
-fn account(workspace: WorkspaceId, key: &str) -> NewConnection<'_> {
+pub(crate) fn account(workspace: WorkspaceId, key: &str) -> NewConnection<'_> {
     NewConnection {
         workspace,
         provider: "hubspot",
@@ -130,7 +130,7 @@ fn sealed_grant() -> SealedGrant {
     }
 }
 
-async fn approve(store: &Store, new: &NewConnection<'_>) -> Approval {
+pub(crate) async fn approve(store: &Store, new: &NewConnection<'_>) -> Approval {
     let mut tx = store.begin().await.expect("a transaction");
     let approval = tx.approve(new).await.expect("an approval");
     tx.commit().await.expect("a commit");
@@ -138,7 +138,7 @@ async fn approve(store: &Store, new: &NewConnection<'_>) -> Approval {
 }
 
 /// A connection of somebody, with a run that has begun to read contacts.
-async fn importing(store: &Store, subject: &str) -> (ConnectionId, RunId) {
+pub(crate) async fn importing(store: &Store, subject: &str) -> (ConnectionId, RunId) {
     let workspace = sign_in(store, subject).await.workspace;
     let connection = approve(store, &account(workspace, subject))
         .await
@@ -146,7 +146,7 @@ async fn importing(store: &Store, subject: &str) -> (ConnectionId, RunId) {
     (connection, begin_run(store, connection).await)
 }
 
-async fn begin_run(store: &Store, connection: ConnectionId) -> RunId {
+pub(crate) async fn begin_run(store: &Store, connection: ConnectionId) -> RunId {
     let run = store.queue_run(connection, Cause::Hand, true).await;
     let run = run.expect("a run");
     store
@@ -172,7 +172,7 @@ async fn cursors(store: &Store, run: RunId) -> Vec<Option<String>> {
 }
 
 /// A contact as an adapter hands it over; what matters to a test is changed from there.
-fn contact(id: impl std::fmt::Display) -> Item {
+pub(crate) fn contact(id: impl std::fmt::Display) -> Item {
     Item {
         container: String::new(),
         kind: "contact",
@@ -191,7 +191,7 @@ fn raw(json: &str) -> Box<RawValue> {
     RawValue::from_string(json.into()).expect("JSON")
 }
 
-fn at_ms(ms: i64) -> Option<DateTime<Utc>> {
+pub(crate) fn at_ms(ms: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(ms)
 }
 
@@ -204,7 +204,12 @@ fn counts(added: i64, changed: i64, unchanged: i64) -> PageCounts {
 }
 
 /// Stores a page and nothing else.
-async fn save(store: &Store, connection: ConnectionId, run: RunId, page: &[Item]) -> PageCounts {
+pub(crate) async fn save(
+    store: &Store,
+    connection: ConnectionId,
+    run: RunId,
+    page: &[Item],
+) -> PageCounts {
     let mut tx = store.begin().await.expect("a transaction");
     let counts = tx.save_items(connection, run, page).await.expect("a page");
     tx.commit().await.expect("a commit");
@@ -238,8 +243,13 @@ async fn walk(store: &Store, connections: &[ConnectionId], limit: usize) -> Vec<
     let mut rows: Vec<ListRow> = Vec::new();
     let mut after: Option<Mark> = None;
     loop {
+        let filters = Filters {
+            connections: connections.to_vec(),
+            ..Filters::default()
+        };
         let query = ListQuery {
-            connections,
+            filters,
+            sort: Sort::default(),
             after,
             limit,
         };

@@ -1,0 +1,298 @@
+//! What the list's filters and order are in SQL.
+
+use super::items::NO_TIME;
+use super::list::{Filters, ListQuery, Mark, Sort, SortBy};
+use super::marks::Stock;
+use super::sql::Sql;
+use crate::item::ConnectionId;
+
+/// No bound, but still one: behind a `LIMIT` a database reads what stands in front of it in the order
+/// that is asked for, and does not choose another index by the conditions outside.
+pub(super) const ALL: i64 = i64::MAX;
+
+/// What conditions and order are about.
+const COLUMNS: &str =
+    "id, connection_id, type, gone_at, parent_id, parent_container, created_at, modified_at,
+    sort_name, folded";
+
+/// A stretch of the list that one index has in the list's order.
+pub(super) struct Part<'a> {
+    pub connection: ConnectionId,
+    pub line: Line<'a>,
+    pub gone: bool,
+    /// Where items without a time would stand first: only those, or only the others.
+    pub timeless: Option<bool>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Line<'a> {
+    Kind(&'a str),
+    Parent(&'a str),
+}
+
+impl Sort {
+    fn column(self) -> &'static str {
+        match self.by {
+            SortBy::Name => "sort_name",
+            SortBy::Created => "created_at",
+            SortBy::Modified => "modified_at",
+        }
+    }
+
+    /// The columns of a [`Mark`].
+    fn mark(self) -> &'static str {
+        match self.by {
+            SortBy::Name => "CAST(0 AS BIGINT) AS at, sort_name AS name, id",
+            SortBy::Created => "created_at AS at, '' AS name, id",
+            SortBy::Modified => "modified_at AS at, '' AS name, id",
+        }
+    }
+
+    fn direction(self) -> &'static str {
+        if self.descending { "DESC" } else { "ASC" }
+    }
+
+    /// Whether items without a time, which count as the smallest one, would stand first.
+    fn has_timeless_end(self) -> bool {
+        self.by != SortBy::Name && !self.descending
+    }
+
+    /// Which of the two stretches a part can be read in, where its order needs two.
+    pub(super) fn stretches(self) -> &'static [Option<bool>] {
+        match self.has_timeless_end() {
+            true => &[Some(false), Some(true)],
+            false => &[None],
+        }
+    }
+
+    /// Brings marks of several parts into the list's order.
+    pub(super) fn arrange(self, marks: &mut [Mark]) {
+        let timeless = |mark: &Mark| self.has_timeless_end() && mark.at == NO_TIME;
+        marks.sort_by(|a, b| {
+            let order = (timeless(a), a.at, &a.name, a.id).cmp(&(timeless(b), b.at, &b.name, b.id));
+            if self.descending {
+                order.reverse()
+            } else {
+                order
+            }
+        });
+    }
+}
+
+impl Filters {
+    /// Whether rows have to be looked at for more than their connection, type and times.
+    pub(super) fn wants_a_look(&self) -> bool {
+        !self.words.is_empty() || self.parent.is_some()
+    }
+
+    fn gone_is(gone: bool) -> &'static str {
+        if gone {
+            " AND gone_at IS NOT NULL"
+        } else {
+            " AND gone_at IS NULL"
+        }
+    }
+
+    /// Live ones, and those that are gone where they are asked for: each kind has its own indexes.
+    pub(super) fn gone_or_not(&self) -> &'static [bool] {
+        if self.gone { &[false, true] } else { &[false] }
+    }
+
+    fn words(&self, sql: &mut Sql) {
+        for word in &self.words {
+            sql.push(" AND COALESCE(folded, sort_name) LIKE ");
+            sql.bind(like(word).as_str()).push(" ESCAPE '\\'");
+        }
+    }
+
+    fn container(&self, sql: &mut Sql) {
+        if let Some(container) = self.parent.as_ref().and_then(|it| it.container.as_deref()) {
+            sql.push(" AND parent_container = ").bind(container);
+        }
+    }
+
+    fn since(&self, sql: &mut Sql) {
+        if let Some(since) = self.modified_since {
+            sql.push(" AND modified_at >= ")
+                .bind(since.timestamp_millis());
+        }
+    }
+
+    fn kind(&self, sql: &mut Sql) {
+        if let Some(kind) = &self.kind {
+            sql.push(" AND type = ").bind(kind.as_str());
+        }
+    }
+
+    /// Every condition, on items of whatever connection.
+    pub(super) fn all(&self, sql: &mut Sql) {
+        sql.push("connection_id IN ")
+            .bind_all(self.connections.iter().map(|id| id.0));
+        if !self.gone {
+            sql.push(Self::gone_is(false));
+        }
+        if let Some(above) = &self.parent {
+            sql.push(" AND parent_id = ").bind(above.id.as_str());
+        }
+        self.kind(sql);
+        self.container(sql);
+        self.since(sql);
+        self.words(sql);
+    }
+
+    /// The children that the filters are about, from the index over parents.
+    pub(super) fn children(&self, sql: &mut Sql, gone: bool) {
+        let Some(above) = &self.parent else { return };
+        sql.push("SELECT id FROM items WHERE connection_id IN ");
+        sql.bind_all(self.connections.iter().map(|id| id.0));
+        sql.push(" AND parent_id = ")
+            .bind(above.id.as_str())
+            .push(Self::gone_is(gone));
+    }
+
+    /// What is in stock of one type, as far as its times fit.
+    pub(super) fn part(&self, sql: &mut Sql, stock: &Stock, gone: bool) {
+        sql.push("SELECT id FROM items WHERE connection_id = ")
+            .bind(stock.connection_id.0);
+        sql.push(" AND type = ")
+            .bind(stock.kind.as_str())
+            .push(Self::gone_is(gone));
+        self.since(sql);
+    }
+
+    /// How many of these items fit, by type.
+    pub(super) fn count(&self, sql: &mut Sql, ids: Vec<i64>) {
+        sql.push("SELECT type AS kind, COUNT(*) AS n FROM (SELECT ")
+            .push(COLUMNS);
+        sql.push(" FROM items WHERE ")
+            .id_in(ids)
+            .push(" LIMIT ")
+            .bind(ALL);
+        sql.push(") AS these WHERE ");
+        self.all(sql);
+        sql.push(" GROUP BY type");
+    }
+}
+
+/// A pattern for names that hold this text, whatever it means to `LIKE`.
+fn like(word: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in word.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+impl ListQuery {
+    /// One part in the list's order, at most `wanted` marks of those that fit among `steps`.
+    pub(super) fn part(&self, sql: &mut Sql, part: &Part<'_>, steps: i64, wanted: usize) {
+        let (sort, filters) = (self.sort, &self.filters);
+        sql.push("SELECT ")
+            .push(sort.mark())
+            .push(" FROM (SELECT ")
+            .push(COLUMNS);
+        sql.push(" FROM items WHERE connection_id = ")
+            .bind(part.connection.0);
+        match part.line {
+            Line::Kind(kind) => sql.push(" AND type = ").bind(kind),
+            Line::Parent(id) => sql.push(" AND parent_id = ").bind(id),
+        };
+        sql.push(Filters::gone_is(part.gone));
+        self.stretch(sql, part.timeless);
+        if sort.by == SortBy::Modified {
+            filters.since(sql);
+        }
+        sql.push(" ORDER BY ")
+            .push(sort.column())
+            .push(" ")
+            .push(sort.direction());
+        sql.push(", id ")
+            .push(sort.direction())
+            .push(" LIMIT ")
+            .bind(steps);
+        sql.push(") AS line WHERE TRUE");
+        match part.line {
+            Line::Kind(_) => {
+                if let Some(above) = &filters.parent {
+                    sql.push(" AND parent_id = ").bind(above.id.as_str());
+                }
+            }
+            Line::Parent(_) => filters.kind(sql),
+        }
+        if sort.by != SortBy::Modified {
+            filters.since(sql);
+        }
+        filters.container(sql);
+        filters.words(sql);
+        sql.push(" LIMIT ").bind(wanted as i64);
+    }
+
+    /// Where a part begins.
+    fn stretch(&self, sql: &mut Sql, timeless: Option<bool>) {
+        let column = self.sort.column();
+        let after = self.after.as_ref();
+        match (timeless, after) {
+            (None, None) => {}
+            (Some(false), None) => {
+                sql.push(" AND ").push(column).push(" > ").bind(NO_TIME);
+            }
+            (Some(true), _) => {
+                sql.push(" AND ").push(column).push(" = ").bind(NO_TIME);
+                if let Some(after) = after.filter(|after| after.at == NO_TIME) {
+                    sql.push(" AND id > ").bind(after.id);
+                }
+            }
+            (Some(false), Some(after)) if after.at == NO_TIME => {
+                sql.push(" AND FALSE");
+            }
+            (_, Some(after)) => {
+                sql.push(" AND (").push(column).push(", id) ");
+                sql.push(if self.sort.descending { "< (" } else { "> (" });
+                match self.sort.by {
+                    SortBy::Name => sql.bind(after.name.as_str()),
+                    _ => sql.bind(after.at),
+                };
+                sql.push(", ").bind(after.id).push(")");
+            }
+        }
+    }
+
+    /// Those of these items that fit, sorted.
+    pub(super) fn sorted(&self, sql: &mut Sql, ids: Vec<i64>, wanted: usize) {
+        for (at, &timeless) in self.sort.stretches().iter().enumerate() {
+            sql.push(if at == 0 {
+                "SELECT * FROM ("
+            } else {
+                " UNION ALL SELECT * FROM ("
+            });
+            sql.push("SELECT ")
+                .push(self.sort.mark())
+                .push(" FROM (SELECT ")
+                .push(COLUMNS);
+            sql.push(" FROM items WHERE ").id_in(ids.clone());
+            sql.push(" LIMIT ").bind(ALL).push(") AS these WHERE ");
+            self.filters.all(sql);
+            self.stretch(sql, timeless);
+            sql.push(" ORDER BY ")
+                .push(self.sort.column())
+                .push(" ")
+                .push(self.sort.direction());
+            sql.push(", id ").push(self.sort.direction());
+            sql.push(" LIMIT ").bind(wanted as i64).push(") AS part");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_means_something_in_a_pattern_is_plain_text() {
+        assert_eq!(like("100%_\\"), "%100\\%\\_\\\\%");
+    }
+}
