@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::EngineParts;
-use super::{run, schedule};
+use super::{run, schedule, sweep};
 use crate::item::RunId;
 use crate::store::UnfinishedRun;
 use crate::vault;
@@ -19,6 +19,8 @@ const LEASE: Duration = Duration::from_secs(15);
 const RENEW: Duration = Duration::from_secs(5);
 /// How often runs are looked for that another process has left behind.
 const LOOK: Duration = Duration::from_secs(5);
+/// How often answers are looked for that another process was given.
+const LOOK_FOR_ANSWERS: Duration = Duration::from_secs(60);
 /// Runs that this process drives at once.
 const AT_ONCE: usize = 256;
 /// How long a stop waits for pages that are being stored.
@@ -30,6 +32,7 @@ pub struct Engine {
     /// Who holds the leases of this process.
     owner: Vec<u8>,
     news: Notify,
+    answers: Notify,
     driven: Mutex<HashSet<RunId>>,
     turns: Arc<Semaphore>,
     stop: CancellationToken,
@@ -43,18 +46,25 @@ impl Engine {
             parts,
             owner: vault::random::<16>().to_vec(),
             news: Notify::new(),
+            answers: Notify::new(),
             driven: Mutex::default(),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
         engine.tasks.spawn(Arc::clone(&engine).look_for_runs());
+        engine.tasks.spawn(Arc::clone(&engine).look_for_answers());
         engine
     }
 
     /// Says that a run has been queued, so that it starts at once and not at the next look.
     pub fn wake(&self) {
         self.news.notify_one();
+    }
+
+    /// Says that a person has answered what is to be removed.
+    pub fn carry_out(&self) {
+        self.answers.notify_one();
     }
 
     /// Lets each run store the page it holds, and leaves the rest for the next start.
@@ -77,6 +87,22 @@ impl Engine {
                 () = self.stop.cancelled() => return,
                 () = self.news.notified() => {}
                 () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    async fn look_for_answers(self: Arc<Self>) {
+        let EngineParts {
+            store, providers, ..
+        } = &self.parts;
+        loop {
+            if let Err(error) = sweep::carry_out(store, providers, &self.stop).await {
+                tracing::warn!(%error, "what is to be removed could not be removed yet");
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = self.answers.notified() => {}
+                () = tokio::time::sleep(LOOK_FOR_ANSWERS) => {}
             }
         }
     }

@@ -4,6 +4,7 @@
 mod engine;
 mod run;
 mod schedule;
+mod sweep;
 mod words;
 
 use std::sync::Arc;

@@ -27,18 +27,18 @@ const RESTARTS: u32 = 3;
 const TELL: Duration = Duration::from_millis(500);
 
 /// A run's way through one connection.
-struct Course<'a> {
-    parts: &'a EngineParts,
-    run: UnfinishedRun,
-    connection: &'a Connection,
-    provider: &'a Configured,
-    api: Api,
+pub(super) struct Course<'a> {
+    pub parts: &'a EngineParts,
+    pub run: UnfinishedRun,
+    pub connection: &'a Connection,
+    pub provider: &'a Configured,
+    pub api: Api,
     memory: Memory,
-    halt: &'a CancellationToken,
+    pub halt: &'a CancellationToken,
 }
 
 /// How the reading of a listing ended.
-enum End {
+pub(super) enum End {
     /// It is settled in the store, whole or not.
     Settled,
     /// We are stopping; the cursor stands where to go on.
@@ -111,13 +111,21 @@ impl Course<'_> {
             "import begins"
         );
         let over = tokio::select! {
-            over = self.read_all() => over?,
+            over = self.read_and_sweep() => over?,
             never = self.tell_of_waiting() => match never {},
         };
         match over {
             Some(End::Halted) => Ok(()),
             Some(End::Over(failure)) => self.finish(Some(&failure)).await,
             _ => self.finish(None).await,
+        }
+    }
+
+    /// Answers how it ended where it ended early.
+    async fn read_and_sweep(&self) -> store::Result<Option<End>> {
+        match self.read_all().await? {
+            None => self.sweep().await,
+            early => Ok(early),
         }
     }
 
@@ -203,7 +211,11 @@ impl Course<'_> {
 
     async fn settle(&self, name: &str, coverage: Coverage, why: Option<&Why>) -> store::Result<()> {
         let why = why.map(|why| (why.code, why.words.as_str()));
-        let ended = Ended { coverage, why };
+        let ended = Ended {
+            coverage,
+            why,
+            sweep: false,
+        };
         self.parts.store.end_source(self.run.id, name, &ended).await
     }
 
@@ -357,9 +369,7 @@ impl Listing<'_> {
         let cost = self.course.api.meter().take();
         let mut tx = self.course.parts.store.begin().await?;
         let counts = tx.save_items(connection, run, &page.items).await?;
-        if !page.gone.is_empty() {
-            tx.remove_items(connection, &page.gone).await?;
-        }
+        let removed = tx.remove_items(connection, &page.gone).await?;
         let opens: Vec<NewSource<'_>> = page
             .opens
             .iter()
@@ -374,6 +384,7 @@ impl Listing<'_> {
             to: to.or(from),
             done: to.is_none(),
             counts,
+            removed,
             skipped: page.skipped as i64,
             total: page.total,
             cost,
@@ -382,8 +393,12 @@ impl Listing<'_> {
         if to.is_none() {
             let (coverage, why) = self.reached(page.cut_short, standing.skipped);
             let why = why.as_ref().map(|why| (why.code, why.words.as_str()));
-            tx.end_source(run, self.name, &Ended { coverage, why })
-                .await?;
+            let ended = Ended {
+                coverage,
+                why,
+                sweep: self.is_swept(coverage),
+            };
+            tx.end_source(run, self.name, &ended).await?;
             if is_remembered(self.stream, coverage) {
                 tx.mark_source(run, self.name).await?;
             }
@@ -400,6 +415,17 @@ impl Listing<'_> {
             None if self.stream.exhaustive => (Coverage::Complete, None),
             None => (Coverage::Unknown, Some(words::not_exhaustive(name))),
         }
+    }
+
+    /// Whether what this reading did not name is to be looked for. Of a list that should be whole, it is
+    /// gone; of another, its provider is asked.
+    fn is_swept(&self, coverage: Coverage) -> bool {
+        let read_whole = self.since.is_none() && !self.stream.lists.is_empty();
+        read_whole
+            && match self.stream.exhaustive {
+                true => coverage == Coverage::Complete,
+                false => self.course.run.full,
+            }
     }
 
     /// Ends a listing that cannot be read any further; the others go on, where they can.
@@ -537,6 +563,7 @@ mod tests {
                 root: true,
                 exhaustive,
                 since,
+                lists: &[],
             };
             is_remembered(&stream, coverage)
         };

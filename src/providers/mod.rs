@@ -124,6 +124,9 @@ pub struct Stream {
     pub exhaustive: bool,
     /// Whether it can be asked for what has changed since a moment. Otherwise it is read whole.
     pub since: bool,
+    /// The types of which it names all that stand in the container that its key is: what it does not name,
+    /// once it was read whole, is there no more. Where its end proves nothing, that is asked of each.
+    pub lists: &'static [&'static str],
 }
 
 /// One listing of a run: a stream, and what of it.
@@ -284,6 +287,12 @@ pub trait Provider: Send + Sync {
     /// With `since`, whatever has changed after it is on some page; what has not may be too. A failure
     /// of the kind [`FailureKind::CursorLost`] has the source read from its beginning again.
     async fn page(&self, read: Read<'_>) -> Result<Page, Failure>;
+
+    /// Whether an item is there though no listing named it. Only asked where the end of a listing proves
+    /// nothing.
+    async fn is_there(&self, _api: &Api, _item: &Parent) -> Result<bool, Failure> {
+        Ok(true)
+    }
 }
 
 /// A provider that this installation has credentials for.

@@ -26,10 +26,12 @@ pub enum Deed {
     Disconnected,
     AddedWayIn,
     RemovedWayIn,
+    DroppedAbsent,
+    KeptAbsent,
 }
 
 impl Deed {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::SignedIn,
         Self::SignedInByLink,
         Self::SignedOut,
@@ -40,6 +42,8 @@ impl Deed {
         Self::Disconnected,
         Self::AddedWayIn,
         Self::RemovedWayIn,
+        Self::DroppedAbsent,
+        Self::KeptAbsent,
     ];
 
     /// As it is stored.
@@ -55,6 +59,8 @@ impl Deed {
             Self::Disconnected => "disconnected",
             Self::AddedWayIn => "added_way_in",
             Self::RemovedWayIn => "removed_way_in",
+            Self::DroppedAbsent => "dropped_absent",
+            Self::KeptAbsent => "kept_absent",
         }
     }
 

@@ -9,7 +9,7 @@ use sqlx::QueryBuilder;
 use super::Result;
 use super::db::{Done, Tx, within};
 use super::names::folded;
-use crate::item::{ConnectionId, Item, Parent, RunId};
+use crate::item::{ConnectionId, Item, RunId};
 
 /// Stands for "the provider has no time": a sort column is never null.
 pub(super) const NO_TIME: i64 = i64::MIN;
@@ -58,6 +58,7 @@ struct Stored {
     kind: String,
     provider_id: String,
     fingerprint: Vec<u8>,
+    is_gone: bool,
 }
 
 impl Tx {
@@ -93,7 +94,7 @@ impl Tx {
             let mut seen = Vec::new();
             for (key, item) in page {
                 let print = fingerprint(item);
-                match stored.get(key) {
+                match stored.get(key).filter(|row| !row.is_gone) {
                     Some(row) if row.fingerprint == print => seen.push(row.id),
                     Some(_) => {
                         counts.changed += 1;
@@ -116,31 +117,6 @@ impl Tx {
         Ok(counts)
     }
 
-    /// Removes items that the provider has no more, and says how many were there.
-    pub async fn remove_items(&mut self, connection: ConnectionId, gone: &[Parent]) -> Result<i64> {
-        let mut removed = 0;
-        for gone in gone.chunks(ROWS) {
-            let kinds: Vec<String> = within!(self, db => {
-                let mut sql = QueryBuilder::new("DELETE FROM items WHERE connection_id = ");
-                sql.push_bind(connection).push(" AND (container, type, provider_id) IN (");
-                sql.push_values(gone, |mut row, key| {
-                    row.push_bind(&key.container).push_bind(key.kind).push_bind(&key.id);
-                });
-                sql.push(") RETURNING type");
-                sql.build_query_scalar().fetch_all(db).await
-            })?;
-            removed += kinds.len() as i64;
-            let mut by_kind: BTreeMap<&str, i64> = BTreeMap::new();
-            kinds
-                .iter()
-                .for_each(|kind| *by_kind.entry(kind).or_default() += 1);
-            for (kind, n) in by_kind {
-                self.count(connection, kind, -n).await?;
-            }
-        }
-        Ok(removed)
-    }
-
     async fn stored(
         &mut self,
         connection: ConnectionId,
@@ -151,7 +127,7 @@ impl Tx {
         }
         within!(self, db => {
             let mut sql = QueryBuilder::new(
-                "SELECT id, container, type AS kind, provider_id, fingerprint FROM items
+                "SELECT id, container, type AS kind, provider_id, fingerprint, gone_at IS NOT NULL AS is_gone FROM items
                  WHERE connection_id = ");
             sql.push_bind(connection).push(" AND (container, type, provider_id) IN (");
             sql.push_values(page, |mut row, (key, _)| {
@@ -162,7 +138,7 @@ impl Tx {
         })
     }
 
-    async fn mark_seen(&mut self, run: RunId, ids: &[i64]) -> Result<()> {
+    pub(super) async fn mark_seen(&mut self, run: RunId, ids: &[i64]) -> Result<()> {
         if ids.is_empty() {
             return Ok(());
         }
@@ -207,7 +183,7 @@ impl Tx {
             sql.push(" ON CONFLICT (connection_id, container, type, provider_id) DO UPDATE SET
                 name = excluded.name, created_at = excluded.created_at,
                 modified_at = excluded.modified_at, url = COALESCE(excluded.url, items.url),
-                fingerprint = excluded.fingerprint, seen_run = excluded.seen_run,
+                fingerprint = excluded.fingerprint, seen_run = excluded.seen_run, gone_at = NULL,
                 parent_container = excluded.parent_container, parent_kind = excluded.parent_kind,
                 parent_id = excluded.parent_id, sort_name = excluded.sort_name, folded = excluded.folded
                 RETURNING id, container, type, provider_id");
@@ -230,7 +206,12 @@ impl Tx {
         Ok(())
     }
 
-    async fn count(&mut self, connection: ConnectionId, kind: &str, fresh: i64) -> Result<()> {
+    pub(super) async fn count(
+        &mut self,
+        connection: ConnectionId,
+        kind: &str,
+        fresh: i64,
+    ) -> Result<()> {
         within!(self, db => sqlx::query(
             "INSERT INTO item_counts (connection_id, type, n) VALUES ($1, $2, $3)
              ON CONFLICT (connection_id, type) DO UPDATE SET n = item_counts.n + excluded.n")

@@ -14,11 +14,13 @@ mod migrations;
 mod names;
 mod paths;
 mod people;
+mod removals;
 mod runs;
 mod schedule;
 mod secrets;
 mod sources;
 mod sql;
+mod sweeps;
 
 use chrono::{DateTime, Utc};
 
@@ -34,9 +36,11 @@ pub use list::{Above, Filters, ListQuery, ListRow, Mark, Sort, SortBy, Span};
 pub use people::{
     Identity, Known, LONGEST_SIGN_IN, NewPerson, OwnSignIn, SignIn, WayIn, WayInState,
 };
+pub use removals::{Answer, Answered, Question};
 pub use runs::{Cause, Cost, Run, RunState, StreamProgress, UnfinishedRun};
 pub use schedule::Due;
 pub use sources::{Coverage, Covered, Ended, NewSource, OpenSource, Progress};
+pub use sweeps::{DROPPED_AT_ONCE, DueSweep, Standing};
 
 pub type Result<T> = std::result::Result<T, Error>;
 

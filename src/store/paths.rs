@@ -33,7 +33,7 @@ impl Store {
             sql.push(") UNION ALL
                     SELECT up.item, up.depth + 1, p.id FROM up JOIN items i ON i.id = up.above
                     JOIN items p ON p.connection_id = i.connection_id AND p.container = i.parent_container
-                        AND p.type = i.parent_kind AND p.provider_id = i.parent_id
+                        AND p.type = i.parent_kind AND p.provider_id = i.parent_id AND p.gone_at IS NULL
                     WHERE up.depth < ").push_bind(DEEPEST)
                 .push(") SELECT up.item, up.above, i.name FROM up JOIN items i ON i.id = up.above
                     WHERE up.depth > 0 ORDER BY up.item, up.depth");

@@ -27,9 +27,14 @@ pub struct OpenSource {
 impl OpenSource {
     /// What tells several listings of one stream apart.
     pub fn key(&self) -> &str {
-        let key = self.name.strip_prefix(self.stream.as_str());
-        key.map_or("", |key| key.trim_start_matches(':'))
+        key(&self.name, &self.stream)
     }
+}
+
+/// What of a listing's name tells several of one stream apart.
+pub(super) fn key<'a>(name: &'a str, stream: &str) -> &'a str {
+    let key = name.strip_prefix(stream);
+    key.map_or("", |key| key.trim_start_matches(':'))
 }
 
 /// A listing that is to be read.
@@ -81,6 +86,8 @@ pub struct Ended<'a> {
     pub coverage: Coverage,
     /// Why something is missing: a code for programs, a sentence for people.
     pub why: Option<(&'a str, &'a str)>,
+    /// Whether what it did not name is to be looked for.
+    pub sweep: bool,
 }
 
 /// A line of the coverage report.
@@ -114,6 +121,7 @@ pub struct Progress<'a> {
     pub to: Option<&'a str>,
     pub done: bool,
     pub counts: PageCounts,
+    pub removed: i64,
     pub skipped: i64,
     pub total: Option<i64>,
     pub cost: Cost,
@@ -126,13 +134,15 @@ impl Tx {
         let moved = within!(self, db => sqlx::query(
             r#"UPDATE run_streams SET "cursor" = $4, done = $5, fetched = fetched + $6, added = added + $7,
                 changed = changed + $8, unchanged = unchanged + $9, skipped = skipped + $10,
-                calls = calls + $11, waited_ms = waited_ms + $12, total = COALESCE($13, total)
+                calls = calls + $11, waited_ms = waited_ms + $12, total = COALESCE($13, total),
+                removed = removed + $14
                WHERE run_id = $1 AND name = $2 AND "cursor" IS NOT DISTINCT FROM $3 AND NOT done
                 AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND finished_at IS NULL)"#)
             .bind(step.run).bind(step.source).bind(step.from).bind(step.to).bind(step.done)
             .bind(step.counts.added + step.counts.changed + step.counts.unchanged)
             .bind(step.counts.added).bind(step.counts.changed).bind(step.counts.unchanged)
             .bind(step.skipped).bind(step.cost.calls).bind(step.cost.waited_ms).bind(step.total)
+            .bind(step.removed)
             .execute(db).await.map(Done::rows))?;
         if moved == 1 {
             Ok(())
@@ -161,10 +171,11 @@ impl Tx {
     /// Notes how a listing ended.
     pub async fn end_source(&mut self, run: RunId, source: &str, ended: &Ended<'_>) -> Result<()> {
         within!(self, db => sqlx::query(
-            "UPDATE run_streams SET done = $3, coverage = $4, code = $5, reason = $6
+            "UPDATE run_streams SET done = $3, coverage = $4, code = $5, reason = $6, sweep = $7
              WHERE run_id = $1 AND name = $2")
             .bind(run).bind(source).bind(true).bind(ended.coverage.as_str())
             .bind(ended.why.map(|why| why.0)).bind(ended.why.map(|why| why.1))
+            .bind(ended.sweep.then_some("due"))
             .execute(db).await.map(Done::rows))?;
         Ok(())
     }

@@ -81,6 +81,8 @@ fn entry(app: &App, noted: Noted, now: DateTime<Utc>) -> Entry {
         Deed::Disconnected => format!("disconnected {which}"),
         Deed::AddedWayIn => format!("made {which} a way to sign in"),
         Deed::RemovedWayIn => format!("took {which} from the ways to sign in"),
+        Deed::DroppedAbsent => format!("removed what {which} has no more"),
+        Deed::KeptAbsent => format!("kept what {which} has no more"),
     };
     let nobody = match noted.deed {
         Deed::LostApproval => provider.unwrap_or("The provider"),

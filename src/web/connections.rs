@@ -16,6 +16,7 @@ use super::items;
 use super::page::{
     Chrome, Here, ItemRow, LifeView, Notice, ProviderView, StateView, When, grouped, length,
 };
+use super::removals::RemovalView;
 use crate::import::Every;
 use crate::item::ConnectionId;
 use crate::providers::{Configured, Description};
@@ -40,6 +41,8 @@ struct ConnectionPage {
     /// What imports take of a month's calls, where those are limited.
     cost: Option<String>,
     newest: Vec<ItemRow>,
+    /// What a person is asked before it is removed.
+    removals: Vec<RemovalView>,
     scopes: Vec<ScopeView>,
 }
 
@@ -119,6 +122,7 @@ pub async fn connection_show(
         }
         None => None,
     };
+    let questions = app.store.questions(id).await?;
     let live = run.as_ref().is_some_and(|run| run.live);
     let way_in = app.store.way_in_of(id, sign_in.user_id).await?;
     let notice = instead_of(&app, &sign_in, query.instead_of.as_deref()).await?;
@@ -131,6 +135,7 @@ pub async fn connection_show(
         shares_nothing: provider
             .shares_nothing
             .filter(|_| read && connection.items == 0),
+        removals: RemovalView::all(&questions, provider),
         revokes: provider.revoke_path.is_some(),
         newest: items::rows(&app, newest.rows, &[&connection]).await?,
         scopes: app

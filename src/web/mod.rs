@@ -27,6 +27,7 @@ mod origin;
 mod page;
 mod parameters;
 mod proxies;
+mod removals;
 mod routes;
 mod schedule;
 mod session;

@@ -12,8 +12,8 @@ use actix_web::{Error, HttpResponse, Resource, Route};
 use super::errors::{self, WebError};
 use super::{
     App, api, assets, audit, authorize, connections, disconnect, docs, guard, headers, health,
-    home, imports, items, limits, load, log, oauth_callback, origin, schedule, session, sessions,
-    sign_in_link, sign_out, urls, way_in,
+    home, imports, items, limits, load, log, oauth_callback, origin, removals, schedule, session,
+    sessions, sign_in_link, sign_out, urls, way_in,
 };
 
 /// The largest form that any page sends.
@@ -81,6 +81,10 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                     .service(closed(
                         urls::SCHEDULE,
                         post().to(schedule::connection_schedule),
+                    ))
+                    .service(closed(
+                        urls::REMOVALS,
+                        post().to(removals::connection_removals),
                     ))
                     .service(closed(
                         urls::DISCONNECT,

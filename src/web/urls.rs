@@ -13,6 +13,7 @@ pub const PROVIDER_ITEMS: &str = "/integrations/{provider}/items";
 pub const ITEMS: &str = "/items";
 pub const CONNECTION: &str = "/connections/{connection}";
 pub const SCHEDULE: &str = "/connections/{connection}/schedule";
+pub const REMOVALS: &str = "/connections/{connection}/removals";
 pub const DISCONNECT: &str = "/connections/{connection}/disconnect";
 pub const IMPORT: &str = "/imports/{run}";
 pub const IMPORT_CANCEL: &str = "/imports/{run}/cancel";
@@ -106,6 +107,10 @@ pub fn connection_instead_of(id: ConnectionId, wanted: ConnectionId) -> String {
 
 pub fn schedule(id: impl Borrow<ConnectionId>) -> String {
     SCHEDULE.replace("{connection}", &id.borrow().to_string())
+}
+
+pub fn removals(id: impl Borrow<ConnectionId>) -> String {
+    REMOVALS.replace("{connection}", &id.borrow().to_string())
 }
 
 pub fn disconnect(id: impl Borrow<ConnectionId>) -> String {

@@ -2,13 +2,17 @@
 //! come with the program.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use serde_json::json;
+use tributary::client::{Answer, FailureKind};
 use tributary::providers::{self, Description, Pkce, Provider};
 use tributary::sandbox::{self, Account, Edit, Fault, Sandbox, Span, Turn};
 
 use crate::ledger::{Ledger, LedgerServer};
-use crate::support::app::{App, Start, Stores, sandbox_for};
+use crate::support::app::{App, Start, Stores, sandbox_for, until};
 use crate::support::visitor::{Seen, Visitor};
 
 /// A provider that an application is tried against.
@@ -33,11 +37,17 @@ const LEDGER_ENTRIES: usize = 40;
 impl Ground {
     /// The provider of that name, and the kind of record that its dial changes.
     async fn of(slug: &str) -> Self {
+        Self::holding(slug, None).await
+    }
+
+    /// The same, with so many records of the provider's main kind.
+    async fn holding(slug: &str, records: Option<u32>) -> Self {
         let stores = Stores::embedded();
         // What is tried here is not the pace.
-        let start = Start::on(&stores).with(&rate(slug), "10000");
+        let start = Start::on(&stores).with(&rate(slug), "off");
         if slug == "ledger" {
-            let ledger = LedgerServer::start(LEDGER_ENTRIES);
+            let entries = records.map_or(LEDGER_ENTRIES, |records| records as usize);
+            let ledger = LedgerServer::start(entries);
             let start = start
                 .with_providers(WITH_LEDGER)
                 .provider_at(slug, &ledger.url);
@@ -48,7 +58,10 @@ impl Ground {
                 stores,
             };
         }
-        let sandbox = sandbox_for(&[start.port()], |options| options.rate = Some(10_000));
+        let sandbox = sandbox_for(&[start.port()], |options| {
+            options.rate = Some(1_000_000);
+            options.contacts = records;
+        });
         let (provider, kind) = match slug {
             "hubspot" => (sandbox::Provider::HubSpot, "contacts"),
             "notion" => (sandbox::Provider::Notion, "pages"),
@@ -128,6 +141,13 @@ impl Ground {
                 book.change(changed as usize);
                 book.add(added as usize);
             }
+        }
+    }
+
+    fn delete(&self, count: u32) {
+        match &self.place {
+            Place::Sandbox(_, _, kind) => self.turn(Turn::Records(kind, Edit::Delete(count))),
+            Place::Ledger(ledger) => ledger.book().delete(count as usize),
         }
     }
 
@@ -234,7 +254,7 @@ async fn goes_on_from_its_cursors_after_a_stop(ground: Ground) {
         Place::Sandbox(sandbox, ..) => sandbox.url(),
         Place::Ledger(ledger) => ledger.url.clone(),
     };
-    let start = Start::on(&stores).with(&rate(it.slug), "10000");
+    let start = Start::on(&stores).with(&rate(it.slug), "off");
     let start = match &place {
         Place::Sandbox(..) => start,
         Place::Ledger(_) => start.with_providers(WITH_LEDGER),
@@ -310,6 +330,153 @@ async fn finds_what_has_changed(ground: Ground) {
     assert_eq!(page.count_of(".sum b"), all + 2);
 }
 
+async fn removes_what_is_gone_with_the_next_whole_import(ground: Ground) {
+    let (mut ada, connection, page) = ground.connected().await;
+    let all = page.count_of(".sum b");
+    ground.delete(2);
+    // What asks for changes only cannot miss anything.
+    is_finished(&ground.import_again(&mut ada, &connection, "").await);
+    let page = ground.import_again(&mut ada, &connection, "1").await;
+    is_finished(&page);
+    let left = page.count_of(".sum b");
+    assert!(left < all, "{left} of {all}");
+    assert_eq!(ada.all_names("/items").await.len() as u64, left);
+    assert!(!page.text().contains("That is a lot at once"));
+    // Another one has nothing left to remove.
+    let page = ground.import_again(&mut ada, &connection, "1").await;
+    assert_eq!(page.count_of(".sum b"), left);
+}
+
+/// An account that has lost most of what it had, and was read again.
+async fn after_a_great_loss(ground: &Ground) -> (Visitor, String, Seen) {
+    let (mut ada, connection, page) = ground.connected().await;
+    let all = page.count_of(".sum b");
+    ground.delete(u32::MAX);
+    let page = ground.import_again(&mut ada, &connection, "1").await;
+    is_finished(&page);
+    assert_eq!(page.count_of(".sum b"), all, "nothing goes unasked");
+    assert!(
+        page.text().contains("That is a lot at once"),
+        "{}",
+        page.text()
+    );
+    (ada, connection, page)
+}
+
+/// Answers everything that the page asks.
+async fn answer(ada: &mut Visitor, connection: &str, page: &Seen, answer: &str) {
+    for stream in page.attributes("input[name=stream]", "value") {
+        let form = [("stream", stream.as_str()), ("answer", answer)];
+        let answered = ada.post(&format!("{connection}/removals"), &form).await;
+        assert_eq!(answered.location(), connection);
+        // An answer is given once.
+        let again = ada.post(&format!("{connection}/removals"), &form).await;
+        assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+}
+
+async fn removes_much_only_after_a_yes(ground: Ground) {
+    let (mut ada, connection, page) = after_a_great_loss(&ground).await;
+    let all = page.count_of(".sum b");
+    let asked = page.texts("button[value=drop]");
+    let numbers = asked.iter().flat_map(|text| text.split(' ').nth(1));
+    let asked: u64 = numbers
+        .map(|text| text.replace(',', "").parse::<u64>().expect("a number"))
+        .sum();
+    let left = all - asked;
+    answer(&mut ada, &connection, &page, "drop").await;
+    until("they are removed", async || {
+        ada.get(&connection).await.count_of(".sum b") == left
+    })
+    .await;
+    // The next whole import finds nothing more that is gone.
+    let page = ground.import_again(&mut ada, &connection, "1").await;
+    assert_eq!(page.count_of(".sum b"), left);
+    assert!(
+        !page.text().contains("That is a lot at once"),
+        "{}",
+        page.text()
+    );
+}
+
+async fn keeps_what_is_gone_when_told_to_and_does_not_ask_again(ground: Ground) {
+    let (mut ada, connection, page) = after_a_great_loss(&ground).await;
+    let all = page.count_of(".sum b");
+    answer(&mut ada, &connection, &page, "keep").await;
+    let page = ground.import_again(&mut ada, &connection, "1").await;
+    assert_eq!(page.count_of(".sum b"), all);
+    assert!(
+        !page.text().contains("That is a lot at once"),
+        "{}",
+        page.text()
+    );
+}
+
+/// More than any search of theirs gives.
+const MANY: u32 = 10_250;
+
+async fn never_calls_a_capped_list_complete(ground: Ground) {
+    let ground = Ground::holding(ground.it.slug, Some(MANY)).await;
+    let (mut ada, connection, page) = ground.connected().await;
+    has_all_or_says_so(&page, page.count_of(".sum b"));
+    // Where whole lists are without a cap, a search for changes may have one.
+    let roots = ground.it.streams.iter().filter(|stream| stream.root);
+    if roots.into_iter().all(|stream| stream.exhaustive) {
+        ground.change_and_add(MANY, 0);
+        let page = ground.import_again(&mut ada, &connection, "").await;
+        has_all_or_says_so(&page, figures(&page).iter().sum());
+    }
+}
+
+fn has_all_or_says_so(page: &Seen, got: u64) {
+    let said = page.text();
+    match page.texts(".run h2").first().map(String::as_str) {
+        Some("Import finished") => assert!(got >= u64::from(MANY), "{got}: {said}"),
+        Some("Import incomplete") => {
+            assert!(said.contains("Not all of it could be read"), "{said}")
+        }
+        other => panic!("{other:?}: {said}"),
+    }
+}
+
+/// A refusal in the words of a provider.
+fn refusal(slug: &str, status: u16, headers: HeaderMap) -> Answer {
+    let body = match slug {
+        "hubspot" => json!({"status": "error", "category": "SOME", "message": "Said."}),
+        "notion" => {
+            json!({"object": "error", "status": status, "code": "some", "message": "Said."})
+        }
+        _ => json!({"error": {"type": "SOME", "message": "Said."}}),
+    };
+    Answer {
+        status: StatusCode::from_u16(status).expect("a status"),
+        headers,
+        body: body.to_string().into(),
+    }
+}
+
+async fn tells_each_kind_of_refusal_apart(ground: Ground) {
+    use FailureKind::{Forbidden, Limited, NotFound, Passing, Unauthorized};
+    let read = ground.it.dialect.read_failure;
+    for (status, kind) in [
+        (401, Unauthorized),
+        (403, Forbidden),
+        (404, NotFound),
+        (429, Limited),
+        (500, Passing),
+        (502, Passing),
+        (503, Passing),
+        (504, Passing),
+    ] {
+        let failure = read(&refusal(ground.it.slug, status, HeaderMap::new()));
+        assert_eq!(failure.kind, kind, "{status}");
+        assert!(!failure.said.is_empty());
+    }
+    let later = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("77"))]);
+    let limited = read(&refusal(ground.it.slug, 429, later));
+    assert_eq!(limited.wait, Some(Duration::from_secs(77)), "it is obeyed");
+}
+
 async fn gets_over_faults_that_pass(ground: Ground) {
     let (mut ada, connection, page) = ground.connected().await;
     let all = page.count_of(".sum b");
@@ -358,5 +525,10 @@ keep! {
     says_reconnect_when_its_grant_has_ended_and_keeps_the_items,
     is_left_with_a_receipt_that_says_what_became_of_the_approval,
     finds_what_has_changed,
+    removes_what_is_gone_with_the_next_whole_import,
+    removes_much_only_after_a_yes,
+    keeps_what_is_gone_when_told_to_and_does_not_ask_again,
+    never_calls_a_capped_list_complete,
+    tells_each_kind_of_refusal_apart,
     gets_over_faults_that_pass,
 }

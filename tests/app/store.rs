@@ -9,11 +9,13 @@ use futures_util::future::join_all;
 use serde_json::value::RawValue;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
-use tributary::item::{ConnectionId, IdentityId, Item, RunId, SignInId, UserId, WorkspaceId};
+use tributary::item::{
+    ConnectionId, IdentityId, Item, Parent, RunId, SignInId, UserId, WorkspaceId,
+};
 use tributary::store::{
-    Approval, Approver, Cause, ConnectionState, Cost, Coverage, DEADLINE, Ended, Error, Filters,
-    Identity, ListQuery, ListRow, Location, Mark, NewConnection, NewPerson, NewSource, PageCounts,
-    Progress, RunState, SealedGrant, SignIn, Sort, Store, Tx,
+    Answer, Approval, Approver, Cause, ConnectionState, Cost, Coverage, DEADLINE, Ended, Error,
+    Filters, Identity, ListQuery, ListRow, Location, Mark, NewConnection, NewPerson, NewSource,
+    PageCounts, Progress, RunState, SealedGrant, SignIn, Sort, Store, Tx,
 };
 
 use crate::support::database::{Database, column, execute, number, on_both_databases, schema};
@@ -49,6 +51,9 @@ on_both_databases! {
     a_stream_that_is_done_does_not_move,
     a_run_that_begins_again_goes_on_where_it_was,
     a_listing_of_which_something_else_is_known_has_not_been_read_yet,
+    what_is_gone_is_out_of_the_list_until_it_is_met_again,
+    what_a_run_has_met_is_not_removed_with_the_rest,
+    a_question_is_asked_anew_by_a_later_run_and_answered_once,
     a_deleted_connection_takes_along_what_hangs_on_it,
     the_list_is_newest_first_over_several_connections,
     walking_the_list_gives_every_item_once_whatever_the_step,
@@ -225,6 +230,7 @@ fn step<'a>(run: RunId, from: Option<&'a str>, to: Option<&'a str>) -> Progress<
         to,
         done: to.is_none(),
         counts: counts(1, 0, 0),
+        removed: 0,
         skipped: 0,
         cost: Cost {
             calls: 1,
@@ -879,6 +885,7 @@ async fn read_before(store: &Store, connection: ConnectionId, about: &str) -> bo
     let ended = Ended {
         coverage: Coverage::Complete,
         why: None,
+        sweep: false,
     };
     let mut tx = store.begin().await.expect("a transaction");
     tx.end_source(run, "records", &ended).await.expect("stored");
@@ -901,6 +908,139 @@ async fn a_listing_of_which_something_else_is_known_has_not_been_read_yet(at: Da
         before.push(read_before(&store, connection, about).await);
     }
     assert_eq!(before, [false, true, false, true]);
+}
+
+fn key_of(item: &Item) -> Parent {
+    Parent {
+        container: item.container.clone(),
+        kind: item.kind,
+        id: item.id.clone(),
+    }
+}
+
+async fn what_is_gone_is_out_of_the_list_until_it_is_met_again(at: Database) {
+    let store = at.open().await;
+    let (connection, run) = importing(&store, "h/hubspot/1").await;
+    save(&store, connection, run, &[contact(1), contact(2)]).await;
+    let gone = [key_of(&contact(1)), key_of(&contact(9))];
+    for removed in [1, 0] {
+        let mut tx = store.begin().await.expect("a transaction");
+        let said = tx.remove_items(connection, &gone).await.expect("removed");
+        tx.commit().await.expect("a commit");
+        assert_eq!(said, removed, "nothing is removed twice");
+    }
+    assert_eq!(names(&walk(&store, &[connection], 10).await), ["Contact 2"]);
+    assert_eq!(items_of(&store, connection).await, 1);
+    // It is as it was, and yet it is new.
+    let met = save(&store, connection, run, &[contact(1), contact(2)]).await;
+    assert_eq!(met, counts(1, 0, 1));
+    assert_eq!(items_of(&store, connection).await, 2);
+    assert_eq!(walk(&store, &[connection], 10).await.len(), 2);
+}
+
+/// The ids of all items, and which of them a run has not met.
+async fn absent(store: &Store, connection: ConnectionId, run: RunId) -> (Vec<i64>, Vec<i64>) {
+    let mut all = Vec::new();
+    let mut absent = Vec::new();
+    let mut last = None;
+    loop {
+        let items = store
+            .standing(connection, last.as_ref())
+            .await
+            .expect("an answer");
+        all.extend(items.iter().map(|it| it.id));
+        let unmet = items.iter().filter(|it| it.seen_run < run && !it.is_gone);
+        absent.extend(unmet.map(|it| it.id));
+        match items.into_iter().next_back() {
+            None => return (all, absent),
+            some => last = some,
+        }
+    }
+}
+
+async fn what_a_run_has_met_is_not_removed_with_the_rest(at: Database) {
+    let store = at.open().await;
+    let (connection, first) = importing(&store, "h/hubspot/1").await;
+    let page: Vec<Item> = (0..4_500).map(contact).collect();
+    save(&store, connection, first, &page).await;
+    let done = store.finish_run(first, RunState::Done, None).await;
+    done.expect("finished");
+    let run = begin_run(&store, connection).await;
+    save(&store, connection, run, &page[..4_400]).await;
+    let (all, unmet) = absent(&store, connection, run).await;
+    assert_eq!((all.len(), unmet.len()), (4_500, 100));
+    let kept = store.keep_items(run, &unmet[..10]).await;
+    kept.expect("kept");
+    store
+        .drop_absent(connection, run, "contacts", &all[..500])
+        .await
+        .expect("dropped");
+    store
+        .drop_absent(connection, run, "contacts", &unmet)
+        .await
+        .expect("dropped");
+    assert_eq!(items_of(&store, connection).await, 4_410);
+    assert_eq!(walk(&store, &[connection], 1_000).await.len(), 4_410);
+    // Once the run has ended, as by a person, nothing goes any more.
+    let done = store.finish_run(run, RunState::Cancelled, None).await;
+    done.expect("finished");
+    let late = store
+        .drop_absent(connection, run, "contacts", &all[..1])
+        .await;
+    assert!(matches!(late, Err(Error::Overtaken)), "{late:?}");
+}
+
+async fn a_question_is_asked_anew_by_a_later_run_and_answered_once(at: Database) {
+    let store = at.open().await;
+    let ada = sign_in(&store, "h/hubspot/1").await;
+    let bob = sign_in(&store, "h/hubspot/2").await;
+    let of_ada = account(ada.workspace, "1");
+    let connection = approve(&store, &of_ada).await.connection;
+    for absent in [30, 40] {
+        let run = begin_run(&store, connection).await;
+        store
+            .hold_sweep(run, "contacts", absent, 50)
+            .await
+            .expect("asked");
+        store
+            .finish_run(run, RunState::Done, None)
+            .await
+            .expect("finished");
+    }
+    let asked = store.questions(connection).await.expect("an answer");
+    assert_eq!(
+        asked
+            .iter()
+            .map(|it| (it.absent, it.of))
+            .collect::<Vec<_>>(),
+        [(40, 50)]
+    );
+    let answer = async |workspace, stream| {
+        let user = UserId(1);
+        let said = store.answer_questions(workspace, user, connection, stream, Answer::Drop);
+        said.await.expect("an answer")
+    };
+    assert!(!answer(bob.workspace, "contacts").await, "it is not theirs");
+    assert!(!answer(ada.workspace, "deals").await);
+    assert!(answer(ada.workspace, "contacts").await);
+    assert!(!answer(ada.workspace, "contacts").await);
+    let answered = store.answered().await.expect("an answer");
+    let [answered] = &answered[..] else {
+        panic!("one answer: {answered:?}")
+    };
+    assert_eq!(
+        (answered.connection, answered.answer),
+        (connection, Answer::Drop)
+    );
+    // What an earlier run would say of it is too late.
+    let early = RunId(answered.run.0 - 1);
+    for (run, left) in [(early, 1), (answered.run, 0)] {
+        store
+            .settle_removal(connection, "contacts", run)
+            .await
+            .expect("settled");
+        assert_eq!(store.answered().await.expect("an answer").len(), left);
+    }
 }
 
 async fn a_deleted_connection_takes_along_what_hangs_on_it(at: Database) {

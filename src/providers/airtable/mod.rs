@@ -67,12 +67,12 @@ static DESCRIPTION: Description = Description {
     streams: &[
         Stream {
             root: true,
-            ..stream(BASES, "base")
+            ..stream(BASES, "base", &["base"])
         },
-        stream(TABLES, "table"),
+        stream(TABLES, "table", &["table"]),
         Stream {
             since: true,
-            ..stream(RECORDS, "record")
+            ..stream(RECORDS, "record", &["record"])
         },
     ],
     dialect: Dialect {
@@ -124,7 +124,7 @@ const fn kind(name: &'static str, one: &'static str, many: &'static str, directo
     }
 }
 
-const fn stream(name: &'static str, one: &'static str) -> Stream {
+const fn stream(name: &'static str, one: &'static str, lists: &'static [&'static str]) -> Stream {
     Stream {
         name,
         one,
@@ -132,6 +132,7 @@ const fn stream(name: &'static str, one: &'static str) -> Stream {
         root: false,
         exhaustive: true,
         since: false,
+        lists,
     }
 }
 

@@ -65,9 +65,9 @@ static DESCRIPTION: Description = Description {
         kind("deal", "deal", "deals"),
     ],
     streams: &[
-        stream("contacts", "contact"),
-        stream("companies", "company"),
-        stream("deals", "deal"),
+        stream("contacts", "contact", &["contact"]),
+        stream("companies", "company", &["company"]),
+        stream("deals", "deal", &["deal"]),
     ],
     dialect: Dialect {
         read_failure,
@@ -110,7 +110,7 @@ const fn kind(name: &'static str, one: &'static str, many: &'static str) -> Kind
     }
 }
 
-const fn stream(name: &'static str, one: &'static str) -> Stream {
+const fn stream(name: &'static str, one: &'static str, lists: &'static [&'static str]) -> Stream {
     Stream {
         name,
         one,
@@ -118,6 +118,7 @@ const fn stream(name: &'static str, one: &'static str) -> Stream {
         root: true,
         exhaustive: true,
         since: true,
+        lists,
     }
 }
 

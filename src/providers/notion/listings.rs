@@ -183,7 +183,7 @@ fn is_too_much(failure: &Failure) -> bool {
 
 /// A database, and the data sources that it holds.
 pub async fn database(read: &Read<'_>) -> Result<Page, Failure> {
-    let path = format!("/v1/databases/{}", read.source.key);
+    let path = path_of(DATABASE, &read.source.key);
     alone(read, &path, false).await
 }
 
@@ -193,12 +193,29 @@ pub async fn by_id(read: &Read<'_>) -> Result<Page, Failure> {
     if read.memory.get(&met(key)).is_some() {
         return Ok(Page::default());
     }
-    let path = match about(read).0 {
-        DATABASE => format!("/v1/databases/{key}"),
-        DATA_SOURCE => format!("/v1/data_sources/{key}"),
-        _ => format!("/v1/pages/{key}"),
-    };
-    alone(read, &path, true).await
+    alone(read, &path_of(about(read).0, key), true).await
+}
+
+/// Where one object is read.
+fn path_of(kind: &str, id: &str) -> String {
+    match kind {
+        DATABASE => format!("/v1/databases/{id}"),
+        DATA_SOURCE => format!("/v1/data_sources/{id}"),
+        _ => format!("/v1/pages/{id}"),
+    }
+}
+
+/// Whether an object is shared with us, and not in the trash.
+pub async fn is_there(api: &Api, item: &Parent) -> Result<bool, Failure> {
+    let path = path_of(item.kind, &item.id);
+    match api.ask::<Box<RawValue>>(Call::get(&path)).await {
+        Ok(object) => Ok(Record::parse(object)
+            .ok()
+            .flatten()
+            .is_none_or(|record| !record.is_in_trash())),
+        Err(failure) if failure.kind == FailureKind::NotFound => Ok(false),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// One object, as it was put off or else as it is read from there.

@@ -17,6 +17,7 @@ use crate::client::{
     Api, Budget, Call, ClientAuth, Dialect, Encoding, Failure, FailureKind, Limit, OAuthClient,
     TokenAnswer,
 };
+use crate::item::Parent;
 use records::{DATA_SOURCE, DATABASE, PAGE};
 use whose::Whose;
 
@@ -76,6 +77,8 @@ static DESCRIPTION: Description = Description {
             root: true,
             exhaustive: false,
             since: true,
+            // Whatever it has is in one container.
+            lists: &[PAGE, DATABASE, DATA_SOURCE],
             ..found(PAGES, "page", "pages")
         },
         Stream {
@@ -137,6 +140,7 @@ const fn found(name: &'static str, one: &'static str, many: &'static str) -> Str
         root: false,
         exhaustive: true,
         since: false,
+        lists: &[],
     }
 }
 
@@ -177,5 +181,9 @@ impl Provider for Notion {
                 Err(Failure::new(FailureKind::Refused, &said))
             }
         }
+    }
+
+    async fn is_there(&self, api: &Api, item: &Parent) -> Result<bool, Failure> {
+        listings::is_there(api, item).await
     }
 }

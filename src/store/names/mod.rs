@@ -116,6 +116,11 @@ impl Store {
         Ok(true)
     }
 
+    /// How many blocks are still due.
+    pub async fn names_left(&self) -> Result<i64> {
+        on!(self.pools.read, db => sqlx::query_scalar("SELECT COUNT(*) FROM names_due").fetch_one(db).await)
+    }
+
     async fn names_of(&self, connection: ConnectionId, block: i64) -> Result<Vec<Name>> {
         let names: Vec<Name> = on!(self.pools.read, db => sqlx::query_as(
             "SELECT id, connection_id, name, sort_name, folded FROM items WHERE id >= $1 AND id < $2")

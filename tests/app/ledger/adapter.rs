@@ -63,6 +63,7 @@ static DESCRIPTION: Description = Description {
         root: true,
         exhaustive: true,
         since: true,
+        lists: &["entry"],
     }],
     dialect: Dialect {
         read_failure,

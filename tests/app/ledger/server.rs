@@ -193,6 +193,12 @@ impl Book {
         }
     }
 
+    /// Deletes the last so many.
+    pub fn delete(&mut self, count: usize) {
+        let left = self.entries.len().saturating_sub(count);
+        self.entries.truncate(left);
+    }
+
     /// Adds so many.
     pub fn add(&mut self, count: usize) {
         let now = Utc::now().timestamp_millis();

@@ -208,7 +208,8 @@ impl Visitor {
     /// Waits until the import of the connection at `path` has ended, and shows its page.
     pub async fn imported(&mut self, path: &str) -> Seen {
         let mut last = self.get(path).await;
-        super::app::until("the import has ended", async || {
+        let long = std::time::Duration::from_secs(300);
+        super::app::until_within(long, "the import has ended", async || {
             last = self.get(path).await;
             // A page with an import that is on asks again by itself.
             last.count(".run h2") > 0 && last.attribute("#progress", "hx-get").is_none()
