@@ -11,12 +11,12 @@ DROP INDEX items_by_modified;
 CREATE INDEX items_by_modified ON items (connection_id, type, modified_at, id) WHERE gone_at IS NULL;
 CREATE INDEX items_by_created ON items (connection_id, type, created_at, id, modified_at) WHERE gone_at IS NULL;
 CREATE INDEX items_by_name ON items (connection_id, type, sort_name, id, modified_at) WHERE gone_at IS NULL;
-CREATE INDEX items_by_parent ON items (connection_id, parent_id, modified_at, id)
+CREATE INDEX items_by_parent ON items (connection_id, parent_id, modified_at, id, type)
     WHERE gone_at IS NULL AND parent_id IS NOT NULL;
 CREATE INDEX gone_by_modified ON items (connection_id, type, modified_at, id) WHERE gone_at IS NOT NULL;
 CREATE INDEX gone_by_created ON items (connection_id, type, created_at, id, modified_at) WHERE gone_at IS NOT NULL;
 CREATE INDEX gone_by_name ON items (connection_id, type, sort_name, id, modified_at) WHERE gone_at IS NOT NULL;
-CREATE INDEX gone_by_parent ON items (connection_id, parent_id, modified_at, id)
+CREATE INDEX gone_by_parent ON items (connection_id, parent_id, modified_at, id, type)
     WHERE gone_at IS NOT NULL AND parent_id IS NOT NULL;
 
 -- Which names hold a piece of one, two or three characters: for a block of neighbouring ids, the pieces

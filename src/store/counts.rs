@@ -11,7 +11,7 @@ use super::{Result, Store};
 /// Counting goes no further.
 const MOST: i64 = 10_000;
 /// Of more items than these, it is only said how many of these fit.
-const SAMPLE: usize = 12_000;
+const SAMPLE: usize = 10_500;
 
 /// How many there are, or at least are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +65,8 @@ impl Store {
     pub async fn counts(&self, filters: &Filters) -> Result<Counts> {
         if filters.connections.is_empty() {
             Ok(Counts::default())
+        } else if filters.is_about_children_alone() {
+            self.count_children(filters).await
         } else if filters.wants_a_look() {
             self.count_candidates(filters).await
         } else {
@@ -87,22 +89,53 @@ impl Store {
                 parts.push((stock, true));
             }
         }
-        for parts in parts.chunks(PARTS) {
-            let mut sql = Sql::on(&self.pools.read);
-            for (at, (stock, gone)) in parts.iter().enumerate() {
-                sql.push(if at == 0 {
-                    "SELECT "
-                } else {
-                    " UNION ALL SELECT "
-                });
-                sql.push("CAST(")
-                    .bind(stock.kind.as_str())
-                    .push(" AS TEXT) AS kind, COUNT(*) AS n FROM (");
-                filters.part(&mut sql, stock, *gone);
-                sql.push(" LIMIT ").bind(MOST + 1).push(") AS part");
+        let mut kinds: Vec<&str> = parts.iter().map(|(stock, _)| stock.kind.as_str()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        for kind in kinds {
+            let mut of_kind = parts.clone();
+            of_kind.retain(|(stock, _)| stock.kind == kind);
+            for parts in of_kind.chunks(PARTS) {
+                let count = up_to_most(self.count_parts(filters, parts).await?);
+                *counts.by_kind.entry(kind.to_owned()).or_default() += count;
+                if count.or_more {
+                    break;
+                }
             }
-            for Counted { kind, n } in sql.all(&self.pools.read).await? {
-                *counts.by_kind.entry(kind).or_default() += up_to_most(n);
+        }
+        Ok(counts)
+    }
+
+    /// Stops as soon as there are more than are counted.
+    async fn count_parts(&self, filters: &Filters, parts: &[(&Stock, bool)]) -> Result<i64> {
+        let mut sql = Sql::on(&self.pools.read);
+        sql.push("SELECT COUNT(*) FROM (");
+        for (at, (stock, gone)) in parts.iter().enumerate() {
+            sql.push(if at == 0 { "" } else { " UNION ALL " });
+            filters.part(&mut sql, stock, *gone);
+        }
+        sql.push(" LIMIT ").bind(MOST + 1).push(") AS parts");
+        let counted: Vec<(i64,)> = sql.all(&self.pools.read).await?;
+        Ok(counted.first().map_or(0, |(n,)| *n))
+    }
+
+    /// Their index knows their types and times.
+    async fn count_children(&self, filters: &Filters) -> Result<Counts> {
+        let mut counts = Counts::default();
+        for &gone in filters.gone_or_not() {
+            let mut sql = Sql::on(&self.pools.read);
+            sql.push("SELECT type AS kind, COUNT(*) AS n FROM (");
+            filters.children(&mut sql, gone);
+            filters.since(&mut sql);
+            sql.push(" LIMIT ")
+                .bind(MOST + 1)
+                .push(") AS children GROUP BY type");
+            let counted: Vec<Counted> = sql.all(&self.pools.read).await?;
+            counts.or_more |= counted.iter().map(|it| it.n).sum::<i64>() > MOST;
+            for Counted { kind, n } in counted {
+                if filters.kind.as_ref().is_none_or(|wanted| *wanted == kind) {
+                    *counts.by_kind.entry(kind).or_default() += up_to_most(n);
+                }
             }
         }
         Ok(counts)
@@ -110,7 +143,8 @@ impl Store {
 
     /// Looks at those that may fit, or at some of them.
     async fn count_candidates(&self, filters: &Filters) -> Result<Counts> {
-        let Candidates { mut ids, whole } = self.candidates(filters, SAMPLE).await?;
+        let Candidates { mut ids, mut whole } = self.candidates(filters, SAMPLE).await?;
+        whole &= ids.len() <= SAMPLE;
         ids.truncate(SAMPLE);
         let mut sql = Sql::on(&self.pools.read);
         filters.count(&mut sql, ids);

@@ -1,5 +1,7 @@
 //! What the list's filters and order are in SQL.
 
+use std::cmp::Ordering;
+
 use super::items::NO_TIME;
 use super::list::{Filters, ListQuery, Mark, Sort, SortBy};
 use super::marks::Stock;
@@ -65,17 +67,20 @@ impl Sort {
         }
     }
 
+    /// Which of two marks comes first in the list.
+    pub(super) fn compare(self, a: &Mark, b: &Mark) -> Ordering {
+        let timeless = |mark: &Mark| self.has_timeless_end() && mark.at == NO_TIME;
+        let order = (timeless(a), a.at, &a.name, a.id).cmp(&(timeless(b), b.at, &b.name, b.id));
+        if self.descending {
+            order.reverse()
+        } else {
+            order
+        }
+    }
+
     /// Brings marks of several parts into the list's order.
     pub(super) fn arrange(self, marks: &mut [Mark]) {
-        let timeless = |mark: &Mark| self.has_timeless_end() && mark.at == NO_TIME;
-        marks.sort_by(|a, b| {
-            let order = (timeless(a), a.at, &a.name, a.id).cmp(&(timeless(b), b.at, &b.name, b.id));
-            if self.descending {
-                order.reverse()
-            } else {
-                order
-            }
-        });
+        marks.sort_by(|a, b| self.compare(a, b));
     }
 }
 
@@ -83,6 +88,12 @@ impl Filters {
     /// Whether rows have to be looked at for more than their connection, type and times.
     pub(super) fn wants_a_look(&self) -> bool {
         !self.words.is_empty() || self.parent.is_some()
+    }
+
+    /// Whether the index over parents alone can tell how many there are.
+    pub(super) fn is_about_children_alone(&self) -> bool {
+        let container = self.parent.as_ref().map(|above| &above.container);
+        container == Some(&None) && self.words.is_empty()
     }
 
     fn gone_is(gone: bool) -> &'static str {
@@ -111,7 +122,7 @@ impl Filters {
         }
     }
 
-    fn since(&self, sql: &mut Sql) {
+    pub(super) fn since(&self, sql: &mut Sql) {
         if let Some(since) = self.modified_since {
             sql.push(" AND modified_at >= ")
                 .bind(since.timestamp_millis());
@@ -140,10 +151,10 @@ impl Filters {
         self.words(sql);
     }
 
-    /// The children that the filters are about, from the index over parents.
+    /// The children that the filters are about, from the index over parents, which has their types too.
     pub(super) fn children(&self, sql: &mut Sql, gone: bool) {
         let Some(above) = &self.parent else { return };
-        sql.push("SELECT id FROM items WHERE connection_id IN ");
+        sql.push("SELECT id, type FROM items WHERE connection_id IN ");
         sql.bind_all(self.connections.iter().map(|id| id.0));
         sql.push(" AND parent_id = ")
             .bind(above.id.as_str())
@@ -195,25 +206,8 @@ impl ListQuery {
             .push(sort.mark())
             .push(" FROM (SELECT ")
             .push(COLUMNS);
-        sql.push(" FROM items WHERE connection_id = ")
-            .bind(part.connection.0);
-        match part.line {
-            Line::Kind(kind) => sql.push(" AND type = ").bind(kind),
-            Line::Parent(id) => sql.push(" AND parent_id = ").bind(id),
-        };
-        sql.push(Filters::gone_is(part.gone));
-        self.stretch(sql, part.timeless);
-        if sort.by == SortBy::Modified {
-            filters.since(sql);
-        }
-        sql.push(" ORDER BY ")
-            .push(sort.column())
-            .push(" ")
-            .push(sort.direction());
-        sql.push(", id ")
-            .push(sort.direction())
-            .push(" LIMIT ")
-            .bind(steps);
+        self.line(sql, part);
+        sql.push(" LIMIT ").bind(steps);
         sql.push(") AS line WHERE TRUE");
         match part.line {
             Line::Kind(_) => {
@@ -229,6 +223,29 @@ impl ListQuery {
         filters.container(sql);
         filters.words(sql);
         sql.push(" LIMIT ").bind(wanted as i64);
+    }
+
+    /// The last mark of a part that a walk of so many steps reaches, if it goes on behind it.
+    pub(super) fn end(&self, sql: &mut Sql, part: &Part<'_>, steps: usize) {
+        sql.push("SELECT ").push(self.sort.mark());
+        self.line(sql, part);
+        sql.push(" LIMIT 1 OFFSET ").bind(steps as i64 - 1);
+    }
+
+    /// A part as its index has it.
+    fn line(&self, sql: &mut Sql, part: &Part<'_>) {
+        sql.push(" FROM items WHERE connection_id = ")
+            .bind(part.connection.0);
+        match part.line {
+            Line::Kind(kind) => sql.push(" AND type = ").bind(kind),
+            Line::Parent(id) => sql.push(" AND parent_id = ").bind(id),
+        };
+        sql.push(Filters::gone_is(part.gone));
+        self.stretch(sql, part.timeless);
+        if self.sort.by == SortBy::Modified {
+            self.filters.since(sql);
+        }
+        self.order(sql);
     }
 
     /// Where a part begins.
@@ -261,29 +278,27 @@ impl ListQuery {
         }
     }
 
-    /// Those of these items that fit, sorted.
-    pub(super) fn sorted(&self, sql: &mut Sql, ids: Vec<i64>, wanted: usize) {
-        for (at, &timeless) in self.sort.stretches().iter().enumerate() {
-            sql.push(if at == 0 {
-                "SELECT * FROM ("
-            } else {
-                " UNION ALL SELECT * FROM ("
-            });
-            sql.push("SELECT ")
-                .push(self.sort.mark())
-                .push(" FROM (SELECT ")
-                .push(COLUMNS);
-            sql.push(" FROM items WHERE ").id_in(ids.clone());
-            sql.push(" LIMIT ").bind(ALL).push(") AS these WHERE ");
-            self.filters.all(sql);
-            self.stretch(sql, timeless);
-            sql.push(" ORDER BY ")
-                .push(self.sort.column())
-                .push(" ")
-                .push(self.sort.direction());
-            sql.push(", id ").push(self.sort.direction());
-            sql.push(" LIMIT ").bind(wanted as i64).push(") AS part");
-        }
+    /// Those of these items that fit, sorted, as far as they are of this stretch.
+    pub(super) fn sorted(&self, sql: &mut Sql, stretch: Option<bool>, ids: &[i64], wanted: usize) {
+        sql.push("SELECT ")
+            .push(self.sort.mark())
+            .push(" FROM (SELECT ")
+            .push(COLUMNS);
+        sql.push(" FROM items WHERE ").id_in(ids.to_vec());
+        sql.push(" LIMIT ").bind(ALL).push(") AS these WHERE ");
+        self.filters.all(sql);
+        self.stretch(sql, stretch);
+        self.order(sql);
+        sql.push(" LIMIT ").bind(wanted as i64);
+    }
+
+    fn order(&self, sql: &mut Sql) {
+        let direction = self.sort.direction();
+        sql.push(" ORDER BY ")
+            .push(self.sort.column())
+            .push(" ")
+            .push(direction);
+        sql.push(", id ").push(direction);
     }
 }
 

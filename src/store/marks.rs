@@ -4,6 +4,8 @@
 //! beginnings of such parts, and costs the same however many items there are. What only few items have,
 //! a rare word or a parent, is looked up instead, and those few are sorted.
 
+use std::collections::HashSet;
+
 use super::list::{Filters, ListQuery, Mark, SortBy};
 use super::list_sql::{ALL, Line, Part};
 use super::names::Candidates;
@@ -13,12 +15,40 @@ use crate::item::ConnectionId;
 
 /// Parts in one statement. SQLite takes 500 terms.
 pub(super) const PARTS: usize = 100;
-/// Items that are looked at one by one sooner than that an index is walked along.
-const FEW: usize = 10_000;
-/// How far an index is walked along for items that may all stand at its end.
-const STEPS: i64 = 30_000;
-/// Items that are looked at one by one where such a walk has found too little.
-const MANY: usize = 300_000;
+/// How far is looked in one way before another one is taken. All ways give the same list.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
+    /// The most items that are looked at one by one before an index is walked along.
+    pub few: usize,
+    /// How far each part is at least walked along for items that may all stand at its end.
+    pub steps: usize,
+    /// Items that are looked at one by one where such a walk has found too little.
+    pub many: usize,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self {
+            few: 25_000,
+            steps: 500,
+            many: 300_000,
+        }
+    }
+}
+
+impl Reach {
+    /// Where so many of all items fit, looking at each of them costs as much as meeting the wanted ones
+    /// along all parts.
+    fn few(&self, wanted: usize, parts: usize, all: i64) -> usize {
+        let even = (wanted * parts).saturating_mul(all.max(0) as usize).isqrt();
+        self.few.min(even)
+    }
+
+    /// Some times as far as that takes on average.
+    fn steps(&self, few: usize, parts: usize) -> usize {
+        self.steps.max(3 * few / parts.max(1))
+    }
+}
 
 /// A connection's items of one type, and how many of them are not gone.
 #[derive(sqlx::FromRow)]
@@ -39,20 +69,55 @@ impl Store {
         if query.filters.words.is_empty() && !query.sorts_children() {
             return self.walk(query, &parts, ALL, wanted).await;
         }
-        let few = self.candidates(&query.filters, FEW).await?;
-        if few.whole {
-            return self.sort(query, few.ids, wanted).await;
+        let all = stock.iter().map(|stock| stock.n).sum();
+        let few = self.reach.few(wanted, parts.len(), all);
+        let candidates = self.candidates(&query.filters, few).await?;
+        if candidates.whole && candidates.ids.len() <= few {
+            return self.sort(query, candidates.ids, wanted).await;
         }
         // So many may fit that a walk meets them soon, unless they all stand at its end.
-        let found = self.walk(query, &parts, STEPS, wanted).await?;
+        let steps = self.reach.steps(few, parts.len());
+        let found = self.walk_some(query, &parts, steps, wanted).await?;
         if found.len() == wanted {
             return Ok(found);
         }
-        let many = self.candidates(&query.filters, MANY).await?;
-        if many.whole {
-            return self.sort(query, many.ids, wanted).await;
+        let many = self.reach.many;
+        let candidates = self.both(&query.filters, candidates, many).await?;
+        if candidates.whole {
+            return self.sort(query, candidates.ids, wanted).await;
         }
         self.walk(query, &parts, ALL, wanted).await
+    }
+
+    /// Walks no further than `steps` along each part, and leaves out what is behind the end of any: there
+    /// something that was not reached may stand before it.
+    async fn walk_some(
+        &self,
+        query: &ListQuery,
+        parts: &[Part<'_>],
+        steps: usize,
+        wanted: usize,
+    ) -> Result<Vec<Mark>> {
+        let mut found = self.walk(query, parts, steps as i64, wanted).await?;
+        let mut ends: Vec<Mark> = Vec::new();
+        for parts in parts.chunks(PARTS) {
+            let mut sql = Sql::on(&self.pools.read);
+            for (at, part) in parts.iter().enumerate() {
+                sql.push(if at == 0 {
+                    "SELECT * FROM ("
+                } else {
+                    " UNION ALL SELECT * FROM ("
+                });
+                query.end(&mut sql, part, steps);
+                sql.push(") AS part");
+            }
+            ends.extend(sql.all::<Mark>(&self.pools.read).await?);
+        }
+        query.sort.arrange(&mut ends);
+        if let Some(end) = ends.first() {
+            found.retain(|mark| query.sort.compare(mark, end).is_le());
+        }
+        Ok(found)
     }
 
     /// What there is of each type in the connections that are asked for.
@@ -98,24 +163,45 @@ impl Store {
 
     /// Looks at each of these items, and sorts those that fit.
     async fn sort(&self, query: &ListQuery, ids: Vec<i64>, wanted: usize) -> Result<Vec<Mark>> {
-        let mut sql = Sql::on(&self.pools.read);
-        query.sorted(&mut sql, ids, wanted);
-        let mut marks: Vec<Mark> = sql.all(&self.pools.read).await?;
-        query.sort.arrange(&mut marks);
-        marks.truncate(wanted);
+        let mut marks: Vec<Mark> = Vec::new();
+        for &stretch in query.sort.stretches() {
+            if marks.len() < wanted {
+                let mut sql = Sql::on(&self.pools.read);
+                query.sorted(&mut sql, stretch, &ids, wanted - marks.len());
+                marks.extend(sql.all::<Mark>(&self.pools.read).await?);
+            }
+        }
         Ok(marks)
     }
 
-    /// Items of which all are that fit, by their names or by what they stand in: whichever are fewer.
-    pub(super) async fn candidates(&self, filters: &Filters, most: usize) -> Result<Candidates> {
-        let children = match &filters.parent {
-            Some(_) => self.children(filters, most).await?,
-            None => Candidates::too_many(),
-        };
-        if children.whole || filters.words.is_empty() {
-            return Ok(children);
+    /// Items of which all are that fit: the children, where they are so few, or else those whose names
+    /// may do, as far as many are looked at.
+    pub(super) async fn candidates(&self, filters: &Filters, few: usize) -> Result<Candidates> {
+        if filters.parent.is_some() {
+            let children = self.children(filters, few).await?;
+            if children.whole || filters.words.is_empty() {
+                return Ok(children);
+            }
         }
-        self.named(&filters.connections, &filters.words, most).await
+        let many = self.reach.many;
+        self.named(&filters.connections, &filters.words, many).await
+    }
+
+    /// What is left of candidates where all that an item must be is looked up.
+    async fn both(&self, filters: &Filters, found: Candidates, most: usize) -> Result<Candidates> {
+        if filters.parent.is_none() {
+            return Ok(found);
+        }
+        let mut children = self.children(filters, most).await?;
+        match (found.whole && !filters.words.is_empty(), children.whole) {
+            (true, true) => {
+                let named: HashSet<i64> = found.ids.into_iter().collect();
+                children.ids.retain(|id| named.contains(id));
+                Ok(children)
+            }
+            (true, false) => Ok(found),
+            (false, _) => Ok(children),
+        }
     }
 
     async fn children(&self, filters: &Filters, most: usize) -> Result<Candidates> {
@@ -124,8 +210,8 @@ impl Store {
             let mut sql = Sql::on(&self.pools.read);
             filters.children(&mut sql, gone);
             sql.push(" LIMIT ").bind(most as i64 + 1);
-            let found: Vec<(i64,)> = sql.all(&self.pools.read).await?;
-            ids.extend(found.into_iter().map(|(id,)| id));
+            let found: Vec<(i64, String)> = sql.all(&self.pools.read).await?;
+            ids.extend(found.into_iter().map(|(id, _)| id));
         }
         let whole = ids.len() <= most;
         Ok(Candidates { ids, whole })

@@ -7,6 +7,7 @@ pub(crate) mod db;
 mod grants;
 mod instances;
 mod items;
+mod keys;
 mod list;
 mod list_sql;
 mod marks;
@@ -21,6 +22,7 @@ mod secrets;
 mod sources;
 mod sql;
 mod sweeps;
+mod workspaces;
 
 use chrono::{DateTime, Utc};
 
@@ -32,7 +34,9 @@ pub(crate) use db::{Done, on};
 pub use grants::{GrantLife, Lease, SealedGrant, Swap};
 pub use instances::SAY_SO;
 pub use items::PageCounts;
+pub use keys::{ApiKey, LiveKey, NewKey};
 pub use list::{Above, Filters, ListQuery, ListRow, Mark, Sort, SortBy, Span};
+pub use marks::Reach;
 pub use people::{
     Identity, Known, LONGEST_SIGN_IN, NewPerson, OwnSignIn, SignIn, WayIn, WayInState,
 };
@@ -41,6 +45,7 @@ pub use runs::{Cause, Cost, Run, RunState, StreamProgress, UnfinishedRun};
 pub use schedule::Due;
 pub use sources::{Coverage, Covered, Ended, NewSource, OpenSource, Progress};
 pub use sweeps::{DROPPED_AT_ONCE, DueSweep, Standing};
+pub use workspaces::{Changed, Member, OwnWorkspace, Role};
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -119,13 +124,20 @@ fn means_away(code: &str) -> bool {
 /// The SQL store of one installation.
 pub struct Store {
     pools: db::Pools,
+    reach: Reach,
 }
 
 impl Store {
     /// Opens the database, made on first use, and brings its schema up to date.
     pub async fn open(location: &Location) -> Result<Self> {
         let pools = db::Pools::open(location).await?;
-        Ok(Self { pools })
+        let reach = Reach::default();
+        Ok(Self { pools, reach })
+    }
+
+    /// The same store, whose lists take their ways at other sizes.
+    pub fn reaching(self, reach: Reach) -> Self {
+        Self { reach, ..self }
     }
 
     /// Begins a write; what is done in it is there whole or not at all.

@@ -28,15 +28,6 @@ pub(super) struct Candidates {
     pub whole: bool,
 }
 
-impl Candidates {
-    pub fn too_many() -> Self {
-        Self {
-            ids: Vec::new(),
-            whole: false,
-        }
-    }
-}
-
 /// What a name is sorted by, and all of it folded where that is only its beginning.
 pub(super) fn folded(name: &str) -> (String, Option<String>) {
     let folded = fold(name);
