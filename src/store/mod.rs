@@ -9,6 +9,7 @@ mod instances;
 mod items;
 mod keys;
 mod list;
+mod list_filters;
 mod list_sql;
 mod marks;
 mod migrations;

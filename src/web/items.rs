@@ -98,7 +98,7 @@ async fn show(
     view: ListParameters,
 ) -> Result<HttpResponse> {
     let all = app.store.connections(sign_in.workspace_id).await?;
-    let chosen = view.choose(app, &all)?;
+    let chosen = view.choose(&app.providers, &all)?;
     let filters = view.filters(&chosen);
     let query = view.query(&app.vault, sign_in.workspace_id, filters.clone())?;
     let (span, counts) = tokio::try_join!(app.store.list(&query), counts(app, &filters))?;

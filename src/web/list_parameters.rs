@@ -3,10 +3,10 @@
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use url::form_urlencoded;
 
-use super::App;
 use super::errors::{Result, WebError};
 use super::parameters::Parameters;
 use crate::item::{ConnectionId, WorkspaceId, words};
+use crate::providers::Providers;
 use crate::store::{Above, Connection, Filters, ListQuery, Mark, Sort, SortBy};
 use crate::vault::{Owner, Vault};
 
@@ -76,9 +76,13 @@ impl ListParameters {
     }
 
     /// The connections that they leave of those of a workspace. A value that names nothing is at fault.
-    pub fn choose<'a>(&self, app: &App, all: &'a [Connection]) -> Result<Vec<&'a Connection>> {
+    pub fn choose<'a>(
+        &self,
+        providers: &Providers,
+        all: &'a [Connection],
+    ) -> Result<Vec<&'a Connection>> {
         if let Some(slug) = &self.provider
-            && app.providers.describe(slug).is_none()
+            && providers.describe(slug).is_none()
         {
             return Err(WebError::BadQuery("provider", "names no provider".into()));
         }
@@ -91,10 +95,7 @@ impl ListParameters {
             ));
         }
         if let Some(kind) = &self.kind
-            && app
-                .providers
-                .descriptions()
-                .all(|it| it.kind(kind).is_none())
+            && providers.descriptions().all(|it| it.kind(kind).is_none())
         {
             return Err(WebError::BadQuery("type", "names no type".into()));
         }

@@ -59,6 +59,7 @@ use crate::vault::Vault;
 pub use allow::Allow;
 pub use authorize::is_loopback;
 pub use limits::Rate;
+pub use list_parameters::ListParameters;
 pub use proxies::TrustedProxies;
 pub use routes::site;
 

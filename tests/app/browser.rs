@@ -322,13 +322,18 @@ async fn finds_what_they_look_for(look: Look, name: &str) {
     browser.goto(&format!("{}/items", app.url)).await;
     browser.see("156 in all").await;
 
-    browser.fill("q", "MARA").await;
+    let companies = format!(
+        "{} found",
+        browser.see_at(".kinds [href$='type=company'] .n").await
+    );
+
+    browser.fill("q", "ANGSTROM zoe").await;
     if !scripts {
         browser.press("Apply").await;
     }
     browser.see("1 found").await;
     browser.see_count("table.list tbody th", 1).await;
-    browser.see_address("/items?q=MARA").await;
+    browser.see_address("/items?q=ANGSTROM+zoe").await;
     browser.screenshot(&format!("{name}-30-search")).await;
     assert_eq!(browser.sticking_out().await, Vec::<String>::new());
 
@@ -345,8 +350,8 @@ async fn finds_what_they_look_for(look: Look, name: &str) {
     browser.see_address("/items").await;
     assert_eq!(browser.value("q").await, "");
 
-    browser.press_in(".kinds", "Companies 20").await;
-    browser.see("20 found").await;
+    browser.press_at(".kinds [href$='type=company']").await;
+    browser.see(&companies).await;
     browser.see_address("/items?type=company").await;
     browser.fill("q", "e").await;
     if !scripts {
@@ -358,7 +363,7 @@ async fn finds_what_they_look_for(look: Look, name: &str) {
     assert_eq!(browser.sticking_out().await, Vec::<String>::new());
     browser.press_at(".chips li:first-child .off").await;
     browser.see_address("/items?type=company").await;
-    browser.see("20 found").await;
+    browser.see(&companies).await;
     assert_eq!(browser.value("q").await, "");
     browser.back().await;
     browser.see_address("/items?type=company&q=e").await;
@@ -408,12 +413,12 @@ async fn who_types_a_search_keeps_the_focus_and_what_they_typed() {
     browser.see("Import finished").await;
     browser.goto(&format!("{}/items", app.url)).await;
     // Each letter in turn; every answer but the last is overtaken or replaced.
-    for letter in ["m", "a", "r", "a", "@"] {
+    for letter in ["a", "n", "g", "s", "T"] {
         browser.type_on("q", letter).await;
     }
     browser.see("1 found").await;
-    browser.see_address("/items?q=mara%40").await;
-    assert_eq!(browser.value("q").await, "mara@");
+    browser.see_address("/items?q=angsT").await;
+    assert_eq!(browser.value("q").await, "angsT");
     assert_eq!(browser.focused().await, "q");
     browser.back().await;
     browser.see("156 in all").await;
