@@ -23,6 +23,8 @@ pub(super) struct Part<'a> {
     pub gone: bool,
     /// Where items without a time would stand first: only those, or only the others.
     pub timeless: Option<bool>,
+    /// How many items, where that is known.
+    pub holds: Option<i64>,
 }
 
 #[derive(Clone, Copy)]
@@ -111,10 +113,10 @@ impl ListQuery {
     }
 
     /// The last mark of a part that a walk of so many steps reaches, if it goes on behind it.
-    pub(super) fn end(&self, sql: &mut Sql, part: &Part<'_>, steps: usize) {
+    pub(super) fn end(&self, sql: &mut Sql, part: &Part<'_>, steps: i64) {
         sql.push("SELECT ").push(self.sort.mark());
         self.line(sql, part);
-        sql.push(" LIMIT 1 OFFSET ").bind(steps as i64 - 1);
+        sql.push(" LIMIT 1 OFFSET ").bind(steps.max(1) - 1);
     }
 
     /// A part as its index has it.

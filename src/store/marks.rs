@@ -29,8 +29,8 @@ pub struct Reach {
 impl Default for Reach {
     fn default() -> Self {
         Self {
-            few: 25_000,
-            steps: 500,
+            few: 15_000,
+            steps: 100,
             many: 300_000,
         }
     }
@@ -38,15 +38,44 @@ impl Default for Reach {
 
 impl Reach {
     /// Where so many of all items fit, looking at each of them costs as much as meeting the wanted ones
-    /// along all parts.
-    fn few(&self, wanted: usize, parts: usize, all: i64) -> usize {
-        let even = (wanted * parts).saturating_mul(all.max(0) as usize).isqrt();
+    /// on a walk.
+    fn few(&self, wanted: usize, all: i64) -> usize {
+        let even = wanted.saturating_mul(all.max(0) as usize).isqrt();
         self.few.min(even)
     }
+}
 
-    /// Some times as far as that takes on average.
-    fn steps(&self, few: usize, parts: usize) -> usize {
-        self.steps.max(3 * few / parts.max(1))
+/// How far a walk goes: some times as far as it takes on average to meet those that are wanted, along
+/// each part by what it holds of all.
+#[derive(Clone, Copy)]
+struct Steps {
+    together: i64,
+    all: i64,
+    least: i64,
+}
+
+impl Steps {
+    const FARTHEST: i64 = 60_000;
+    const NO_END: Self = Self {
+        together: ALL,
+        all: 0,
+        least: ALL,
+    };
+
+    fn new(reach: Reach, wanted: usize, all: i64, fitting: usize) -> Self {
+        let average = (wanted as i64).saturating_mul(all) / (fitting.max(1) as i64);
+        Self {
+            together: average.saturating_mul(3).min(Self::FARTHEST),
+            all,
+            least: reach.steps as i64,
+        }
+    }
+
+    fn along(&self, part: &Part<'_>) -> i64 {
+        match part.holds {
+            Some(n) if self.all > 0 => (self.together * n / self.all).max(self.least),
+            _ => self.together.max(self.least),
+        }
     }
 }
 
@@ -67,16 +96,16 @@ impl Store {
         let stock = self.stock(&query.filters).await?;
         let parts = parts(query, &stock);
         if query.filters.words.is_empty() && !query.sorts_children() {
-            return self.walk(query, &parts, ALL, wanted).await;
+            return self.walk(query, &parts, Steps::NO_END, wanted).await;
         }
         let all = stock.iter().map(|stock| stock.n).sum();
-        let few = self.reach.few(wanted, parts.len(), all);
+        let few = self.reach.few(wanted, all);
         let candidates = self.candidates(&query.filters, few).await?;
         if candidates.whole && candidates.ids.len() <= few {
             return self.sort(query, candidates.ids, wanted).await;
         }
         // So many may fit that a walk meets them soon, unless they all stand at its end.
-        let steps = self.reach.steps(few, parts.len());
+        let steps = Steps::new(self.reach, wanted, all, candidates.ids.len());
         let found = self.walk_some(query, &parts, steps, wanted).await?;
         if found.len() == wanted {
             return Ok(found);
@@ -86,19 +115,19 @@ impl Store {
         if candidates.whole {
             return self.sort(query, candidates.ids, wanted).await;
         }
-        self.walk(query, &parts, ALL, wanted).await
+        self.walk(query, &parts, Steps::NO_END, wanted).await
     }
 
-    /// Walks no further than `steps` along each part, and leaves out what is behind the end of any: there
+    /// Walks no further than `steps` says, and leaves out what is behind the end of any: there
     /// something that was not reached may stand before it.
     async fn walk_some(
         &self,
         query: &ListQuery,
         parts: &[Part<'_>],
-        steps: usize,
+        steps: Steps,
         wanted: usize,
     ) -> Result<Vec<Mark>> {
-        let mut found = self.walk(query, parts, steps as i64, wanted).await?;
+        let mut found = self.walk(query, parts, steps, wanted).await?;
         let mut ends: Vec<Mark> = Vec::new();
         for parts in parts.chunks(PARTS) {
             let mut sql = Sql::on(&self.pools.read);
@@ -108,7 +137,7 @@ impl Store {
                 } else {
                     " UNION ALL SELECT * FROM ("
                 });
-                query.end(&mut sql, part, steps);
+                query.end(&mut sql, part, steps.along(part));
                 sql.push(") AS part");
             }
             ends.extend(sql.all::<Mark>(&self.pools.read).await?);
@@ -134,12 +163,12 @@ impl Store {
         sql.all(&self.pools.read).await
     }
 
-    /// Walks along the parts in the list's order, along each no further than `steps`.
+    /// Walks along the parts in the list's order, along each no further than `steps` says.
     async fn walk(
         &self,
         query: &ListQuery,
         parts: &[Part<'_>],
-        steps: i64,
+        steps: Steps,
         wanted: usize,
     ) -> Result<Vec<Mark>> {
         let mut marks: Vec<Mark> = Vec::new();
@@ -151,7 +180,7 @@ impl Store {
                 } else {
                     " UNION ALL SELECT * FROM ("
                 });
-                query.part(&mut sql, part, steps, wanted);
+                query.part(&mut sql, part, steps.along(part), wanted);
                 sql.push(") AS part");
             }
             marks.extend(sql.all::<Mark>(&self.pools.read).await?);
@@ -221,25 +250,26 @@ impl Store {
 /// The parts of the list that hold anything.
 fn parts<'a>(query: &'a ListQuery, stock: &'a [Stock]) -> Vec<Part<'a>> {
     let filters = &query.filters;
-    let lines: Vec<(ConnectionId, Line<'a>)> = match &filters.parent {
+    let lines: Vec<(ConnectionId, Line<'a>, Option<i64>)> = match &filters.parent {
         // The index over parents is in this order too.
         Some(above) if query.sort.by == SortBy::Modified => {
-            let line = |id: &ConnectionId| (*id, Line::Parent(&above.id));
+            let line = |id: &ConnectionId| (*id, Line::Parent(&above.id), None);
             filters.connections.iter().map(line).collect()
         }
         _ => {
-            let line = |stock: &'a Stock| (stock.connection_id, Line::Kind(&stock.kind));
+            let line = |it: &'a Stock| (it.connection_id, Line::Kind(&it.kind), Some(it.n));
             stock.iter().map(line).collect()
         }
     };
     let mut parts = Vec::new();
-    for (connection, line) in lines {
+    for (connection, line, holds) in lines {
         for &gone in filters.gone_or_not() {
             let stretch = |&timeless| Part {
                 connection,
                 line,
                 gone,
                 timeless,
+                holds: holds.filter(|_| !gone),
             };
             parts.extend(query.sort.stretches().iter().map(stretch));
         }

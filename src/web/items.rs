@@ -172,7 +172,8 @@ fn history(req: &HttpRequest, view: &ListParameters) -> (HeaderName, String) {
             cursor: None,
             ..before.clone()
         };
-        before.q.is_some() && rest == *view || before == *view
+        let searches = before.q.is_some() && view.q.is_some();
+        before == *view || (searches && rest == *view)
     };
     let name = match before.is_some_and(typed) {
         true => "hx-replace-url",
