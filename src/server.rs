@@ -38,6 +38,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 const FORGET: Duration = Duration::from_secs(3_600);
 /// How often it is looked for runs whose listings need not be told apart any more.
 const FOLD: Duration = Duration::from_secs(600);
+/// How often new names are looked for.
+const LIST_NAMES: Duration = Duration::from_secs(1);
 /// The name of the cookie's key among the sealed secrets.
 const COOKIE_KEY: &str = "cookie-key";
 
@@ -224,6 +226,7 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
     tokio::spawn(keep_alive(Arc::clone(&grants), sweeper.clone()));
     tokio::spawn(forget(Arc::clone(&stores.store), sweeper.clone()));
     tokio::spawn(fold(Arc::clone(&stores.store), sweeper.clone()));
+    tokio::spawn(list_names(Arc::clone(&stores.store), sweeper.clone()));
     let eraser = Arc::new(Notify::new());
     tokio::spawn(erase(
         Arc::clone(&stores.store),
@@ -386,6 +389,25 @@ async fn fold(store: Arc<Store>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(FOLD) => {}
+        }
+    }
+}
+
+/// Lists new names for the search, block by block, behind the imports.
+async fn list_names(store: Arc<Store>, stop: CancellationToken) {
+    loop {
+        match store.list_some_names().await {
+            // The next step after whoever waits to write.
+            Ok(true) if !stop.is_cancelled() => {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "new names could not be listed yet"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LIST_NAMES) => {}
         }
     }
 }

@@ -1,11 +1,13 @@
 //! What is imported: one record of one provider, reduced to what a list needs.
 
+mod fold;
 mod ids;
 mod name;
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
+pub use fold::{fold, sort_key, words};
 pub use ids::{ConnectionId, IdentityId, KeyId, RunId, SignInId, UserId, WorkspaceId};
 pub use name::clean_name;
 

@@ -8,6 +8,7 @@ use sqlx::QueryBuilder;
 
 use super::Result;
 use super::db::{Done, Tx, within};
+use super::names::folded;
 use crate::item::{ConnectionId, Item, RunId};
 
 /// Stands for "the provider has no time": a sort column is never null.
@@ -130,10 +131,13 @@ impl Tx {
             to_write.push(met);
         }
         self.mark_seen(run, &seen).await?;
+        let mut written: Vec<i64> = Vec::new();
         for part in parts(&to_write) {
-            self.write(connection, run, part).await?;
+            written.extend(self.write(connection, run, part).await?);
             self.write_raws(connection, part).await?;
         }
+        self.names_are_due(connection, written.iter().copied())
+            .await?;
         for (kind, fresh) in fresh {
             self.count(connection, kind, fresh).await?;
         }
@@ -173,17 +177,19 @@ impl Tx {
         Ok(())
     }
 
+    /// Writes items that are new or changed, and says which rows they are.
     async fn write(
         &mut self,
         connection: ConnectionId,
         run: RunId,
         items: &[&Met<'_>],
-    ) -> Result<()> {
+    ) -> Result<Vec<i64>> {
         let ms = |time: Option<DateTime<Utc>>| time.map_or(NO_TIME, |t| t.timestamp_millis());
         within!(self, db => {
             let mut sql = QueryBuilder::new(
                 "INSERT INTO items (connection_id, container, type, provider_id, name, created_at,
-                    modified_at, url, fingerprint, seen_run, parent_container, parent_kind, parent_id) ");
+                    modified_at, url, fingerprint, seen_run, parent_container, parent_kind, parent_id,
+                    sort_name, folded) ");
             sql.push_values(items, |mut row, Met { item, print, .. }| {
                 row.push_bind(connection).push_bind(&item.container).push_bind(item.kind)
                     .push_bind(&item.id).push_bind(&item.name).push_bind(ms(item.created))
@@ -192,6 +198,8 @@ impl Tx {
                 let parent = item.parent.as_ref();
                 row.push_bind(parent.map(|it| it.container.as_str())).push_bind(parent.map(|it| it.kind))
                     .push_bind(parent.map(|it| it.id.as_str()));
+                let (sort_name, whole) = folded(&item.name);
+                row.push_bind(sort_name).push_bind(whole);
             });
             // An answer that says less of a record, such as a search's, does not take its address away.
             sql.push(" ON CONFLICT (connection_id, container, type, provider_id) DO UPDATE SET
@@ -199,14 +207,14 @@ impl Tx {
                 modified_at = excluded.modified_at, url = COALESCE(excluded.url, items.url),
                 fingerprint = excluded.fingerprint, seen_run = excluded.seen_run, gone_at = NULL,
                 parent_container = excluded.parent_container, parent_kind = excluded.parent_kind,
-                parent_id = excluded.parent_id");
-            sql.build().execute(db).await.map(Done::rows)
-        })?;
-        Ok(())
+                parent_id = excluded.parent_id, sort_name = excluded.sort_name, folded = excluded.folded
+                RETURNING id");
+            sql.build_query_scalar().fetch_all(db).await
+        })
     }
 
     /// The records as they came. Their rows' ids are looked up where they are needed: that costs less
-    /// than to hand them back and forth.
+    /// than to hand them back and forth with what tells them apart.
     async fn write_raws(&mut self, connection: ConnectionId, items: &[&Met<'_>]) -> Result<()> {
         within!(self, db => {
             let mut sql = QueryBuilder::new("INSERT INTO item_raws (item_id, raw) SELECT i.id, met.column4 FROM (");

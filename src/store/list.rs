@@ -1,27 +1,97 @@
-//! How the list is read, and what stands above an item.
+//! The list: one query for the page, the export and programs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::QueryBuilder;
 
-use super::db::on;
 use super::items::NO_TIME;
+use super::sql::Sql;
 use super::{Result, Store, time};
 use crate::item::ConnectionId;
 
-/// Lists merged in one statement. SQLite takes 500 terms.
-const LISTS: usize = 100;
+/// Which items are wanted. What is empty or `None` leaves all of them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filters {
+    /// Those of one workspace that the reader chose: nothing else is ever looked at.
+    pub connections: Vec<ConnectionId>,
+    pub kind: Option<String>,
+    /// Folded, each to be found somewhere in the folded name: see [`crate::item::words`].
+    pub words: Vec<String>,
+    pub parent: Option<Above>,
+    /// At this moment or later; leaves out what has no time.
+    pub modified_since: Option<DateTime<Utc>>,
+    /// With those that are gone at their provider.
+    pub gone: bool,
+}
 
-/// A place in the list: the sort key of the last row shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Mark(i64, i64);
+/// What an item stands in, as its provider names it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Above {
+    pub id: String,
+    /// Where one id stands in several.
+    pub container: Option<String>,
+}
 
-/// Which part of the list is wanted: newest first.
-pub struct ListQuery<'a> {
-    pub connections: &'a [ConnectionId],
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortBy {
+    Name,
+    Created,
+    Modified,
+}
+
+/// The order of the list: ties by id, what has no time last in either direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sort {
+    pub by: SortBy,
+    pub descending: bool,
+}
+
+impl Default for Sort {
+    fn default() -> Self {
+        Self {
+            by: SortBy::Modified,
+            descending: true,
+        }
+    }
+}
+
+/// Which part of the list is wanted.
+pub struct ListQuery {
+    pub filters: Filters,
+    pub sort: Sort,
     pub after: Option<Mark>,
     pub limit: usize,
+}
+
+impl ListQuery {
+    /// What one connection brought last.
+    pub fn newest(connection: ConnectionId, limit: usize) -> Self {
+        let filters = Filters {
+            connections: vec![connection],
+            ..Filters::default()
+        };
+        Self {
+            filters,
+            sort: Sort::default(),
+            after: None,
+            limit,
+        }
+    }
+
+    /// Whether it is about a parent's children in an order that no index has.
+    pub(super) fn sorts_children(&self) -> bool {
+        self.filters.parent.is_some() && self.sort.by != SortBy::Modified
+    }
+}
+
+/// A place in the list: what its order goes by, of the last row shown.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::FromRow)]
+pub struct Mark {
+    /// Zero where names are sorted by.
+    pub(super) at: i64,
+    /// Empty where times are sorted by.
+    pub(super) name: String,
+    pub(super) id: i64,
 }
 
 /// One row of the list.
@@ -29,12 +99,17 @@ pub struct ListQuery<'a> {
 pub struct ListRow {
     pub id: i64,
     pub connection: ConnectionId,
+    pub container: String,
     pub kind: String,
+    pub provider_id: String,
     pub name: String,
     pub url: Option<String>,
     pub created: Option<DateTime<Utc>>,
     pub modified: Option<DateTime<Utc>>,
-    pub mark: Mark,
+    /// The provider's id of what it stands in.
+    pub parent_id: Option<String>,
+    /// Since when it is gone at its provider.
+    pub gone: Option<DateTime<Utc>>,
 }
 
 /// Rows of the list, and where they go on.
@@ -47,11 +122,15 @@ pub struct Span {
 struct Row {
     id: i64,
     connection_id: ConnectionId,
+    container: String,
     kind: String,
+    provider_id: String,
     name: String,
     url: Option<String>,
     created_at: i64,
     modified_at: i64,
+    parent_id: Option<String>,
+    gone_at: Option<i64>,
 }
 
 impl From<Row> for ListRow {
@@ -60,101 +139,87 @@ impl From<Row> for ListRow {
         Self {
             id: row.id,
             connection: row.connection_id,
+            container: row.container,
             kind: row.kind,
+            provider_id: row.provider_id,
             name: row.name,
             url: row.url,
             created: known(row.created_at),
             modified: known(row.modified_at),
-            mark: Mark(row.modified_at, row.id),
+            parent_id: row.parent_id,
+            gone: row.gone_at.map(time),
         }
     }
 }
 
 impl Store {
-    /// A part of the list over all the given connections.
+    /// A part of the list.
     ///
-    /// Each connection's own list comes from its index, in order and no longer than asked for, and the
-    /// database merges them: the cost does not depend on how many items there are.
-    pub async fn list(&self, query: &ListQuery<'_>) -> Result<Span> {
-        let wanted = query.limit + 1;
-        let mut rows: Vec<Row> = Vec::new();
-        for connections in query.connections.chunks(LISTS) {
-            let part: Vec<Row> = on!(self.pools.read, db => {
-                let mut sql = QueryBuilder::new("SELECT * FROM (");
-                for (at, connection) in connections.iter().enumerate() {
-                    sql.push(if at == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
-                    sql.push("SELECT id, connection_id, type AS kind, name, url, created_at, modified_at
-                        FROM items WHERE gone_at IS NULL AND connection_id = ").push_bind(*connection);
-                    if let Some(Mark(modified_at, id)) = query.after {
-                        sql.push(" AND (modified_at, id) < (").push_bind(modified_at)
-                            .push(", ").push_bind(id).push(")");
-                    }
-                    sql.push(" ORDER BY modified_at DESC, id DESC LIMIT ").push_bind(wanted as i64)
-                        .push(") AS list").push(at);
-                }
-                sql.push(") AS merged ORDER BY modified_at DESC, id DESC LIMIT ").push_bind(wanted as i64);
-                sql.build_query_as().fetch_all(db).await
-            })?;
-            rows.extend(part);
-        }
-        rows.sort_by_key(|row| std::cmp::Reverse((row.modified_at, row.id)));
-        let more = rows.len() > query.limit;
-        rows.truncate(query.limit);
-        let rows: Vec<ListRow> = rows.into_iter().map(ListRow::from).collect();
-        let next = rows.last().filter(|_| more).map(|row| row.mark);
-        Ok(Span { rows, next })
+    /// First which items, in what order, from indexes that hold just that; then their rows. An item that
+    /// is changed in between stands where it stood.
+    pub async fn list(&self, query: &ListQuery) -> Result<Span> {
+        let mut marks = self.marks(query, query.limit + 1).await?;
+        let more = marks.len() > query.limit;
+        marks.truncate(query.limit);
+        let next = marks.last().filter(|_| more).cloned();
+        Ok(Span {
+            rows: self.rows(&marks).await?,
+            next,
+        })
     }
-}
 
-/// How far up a path is followed; what is deeper shows its last steps.
-const DEEPEST: i32 = 60;
-
-#[derive(sqlx::FromRow)]
-struct Step {
-    item: i64,
-    above: i64,
-    name: String,
-}
-
-impl Store {
-    /// The names of what each of these items stands in, outermost first. They are looked up as they are
-    /// now, so a renamed parent is right everywhere; one that is not here ends the path.
-    pub async fn paths(&self, items: &[i64]) -> Result<HashMap<i64, Vec<String>>> {
-        if items.is_empty() {
-            return Ok(HashMap::new());
+    async fn rows(&self, marks: &[Mark]) -> Result<Vec<ListRow>> {
+        if marks.is_empty() {
+            return Ok(Vec::new());
         }
-        let steps: Vec<Step> = on!(self.pools.read, db => {
-            let mut sql = QueryBuilder::new(
-                "WITH RECURSIVE up (item, depth, above) AS (
-                    SELECT i.id, 0, i.id FROM items i WHERE i.parent_id IS NOT NULL AND i.id IN (");
-            let mut list = sql.separated(", ");
-            items.iter().for_each(|id| { list.push_bind(*id); });
-            sql.push(") UNION ALL
-                    SELECT up.item, up.depth + 1, p.id FROM up JOIN items i ON i.id = up.above
-                    JOIN items p ON p.connection_id = i.connection_id AND p.container = i.parent_container
-                        AND p.type = i.parent_kind AND p.provider_id = i.parent_id AND p.gone_at IS NULL
-                    WHERE up.depth < ").push_bind(DEEPEST)
-                .push(") SELECT up.item, up.above, i.name FROM up JOIN items i ON i.id = up.above
-                    WHERE up.depth > 0 ORDER BY up.item, up.depth");
-            sql.build_query_as().fetch_all(db).await
-        })?;
-        Ok(paths(steps))
+        let mut sql = Sql::on(&self.pools.read);
+        sql.push(
+            "SELECT id, connection_id, container, type AS kind, provider_id, name, url, created_at,
+                modified_at, parent_id, gone_at FROM items WHERE ",
+        );
+        sql.id_in(marks.iter().map(|mark| mark.id).collect());
+        let rows: Vec<Row> = sql.all(&self.pools.read).await?;
+        let mut rows: HashMap<i64, Row> = rows.into_iter().map(|row| (row.id, row)).collect();
+        let in_order = marks.iter().filter_map(|mark| rows.remove(&mark.id));
+        Ok(in_order.map(ListRow::from).collect())
     }
-}
 
-/// Steps come from the inside out. Pages may name each other as parent: a path ends before it comes
-/// round.
-fn paths(steps: Vec<Step>) -> HashMap<i64, Vec<String>> {
-    let mut paths: HashMap<i64, Vec<String>> = HashMap::new();
-    let mut passed: HashSet<(i64, i64)> = HashSet::new();
-    let mut round: HashSet<i64> = HashSet::new();
-    for Step { item, above, name } in steps {
-        if above == item || round.contains(&item) || !passed.insert((item, above)) {
-            round.insert(item);
-        } else {
-            paths.entry(item).or_default().push(name);
+    /// What this parent is called here, or its id where it is known only by what stands in it.
+    pub async fn name_above(
+        &self,
+        connections: &[ConnectionId],
+        above: &Above,
+    ) -> Result<Option<String>> {
+        if connections.is_empty() {
+            return Ok(None);
         }
+        let questions = [
+            (
+                "SELECT name FROM items WHERE connection_id IN ",
+                " AND provider_id = ",
+                " AND container = ",
+            ),
+            (
+                "SELECT parent_id FROM items WHERE connection_id IN ",
+                " AND parent_id = ",
+                " AND parent_container = ",
+            ),
+        ];
+        for (of, id, container) in questions {
+            let mut sql = Sql::on(&self.pools.read);
+            sql.push(of)
+                .bind_all(connections.iter().map(|id| id.0))
+                .push(id)
+                .bind(above.id.as_str());
+            if let Some(within) = &above.container {
+                sql.push(container).bind(within.as_str());
+            }
+            sql.push(" LIMIT 1");
+            let found: Vec<(String,)> = sql.all(&self.pools.read).await?;
+            if let Some((name,)) = found.into_iter().next() {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
     }
-    paths.values_mut().for_each(|path| path.reverse());
-    paths
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod connections;
+mod counts;
 pub(crate) mod db;
 mod grants;
 mod history;
@@ -9,13 +10,19 @@ mod instances;
 mod items;
 mod keys;
 mod list;
+mod list_filters;
+mod list_sql;
+mod marks;
 mod migrations;
+mod names;
+mod paths;
 mod people;
 mod removals;
 mod runs;
 mod schedule;
 mod secrets;
 mod sources;
+mod sql;
 mod sweeps;
 mod workspaces;
 
@@ -23,13 +30,15 @@ use chrono::{DateTime, Utc};
 
 pub use audit::{Deed, KEPT as AUDIT_KEPT, Note, Noted};
 pub use connections::{Approval, Approver, Connection, ConnectionState, Left, NewConnection};
+pub use counts::{Count, Counts};
 pub use db::{DEADLINE, Location, Pool, Tx};
 pub(crate) use db::{Done, on};
 pub use grants::{GrantLife, Lease, SealedGrant, Swap};
 pub use instances::SAY_SO;
 pub use items::PageCounts;
 pub use keys::{ApiKey, LiveKey, NewKey};
-pub use list::{ListQuery, ListRow, Mark, Span};
+pub use list::{Above, Filters, ListQuery, ListRow, Mark, Sort, SortBy, Span};
+pub use marks::Reach;
 pub use people::{
     Identity, Known, LONGEST_SIGN_IN, NewPerson, OwnSignIn, SignIn, WayIn, WayInState,
 };
@@ -117,13 +126,20 @@ fn means_away(code: &str) -> bool {
 /// The SQL store of one installation.
 pub struct Store {
     pools: db::Pools,
+    reach: Reach,
 }
 
 impl Store {
     /// Opens the database, made on first use, and brings its schema up to date.
     pub async fn open(location: &Location) -> Result<Self> {
         let pools = db::Pools::open(location).await?;
-        Ok(Self { pools })
+        let reach = Reach::default();
+        Ok(Self { pools, reach })
+    }
+
+    /// The same store, whose lists take their ways at other sizes.
+    pub fn reaching(self, reach: Reach) -> Self {
+        Self { reach, ..self }
     }
 
     /// Begins a write; what is done in it is there whole or not at all.

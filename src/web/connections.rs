@@ -187,11 +187,7 @@ async fn progress(app: &App, sign_in: &SignIn, id: ConnectionId) -> Result<Conne
     let provider = app.providers.describe(&connection.provider);
     let provider = provider.ok_or(WebError::NotFound)?;
     let now = Utc::now();
-    let newest = ListQuery {
-        connections: &[id],
-        after: None,
-        limit: NEWEST,
-    };
+    let newest = ListQuery::newest(id, NEWEST);
     let newest = app.store.list(&newest).await?;
     let read = run.as_ref().is_some_and(|run| run.state == RunState::Done);
     let cost = match provider.allowance {

@@ -15,6 +15,17 @@ pub fn is_htmx(req: &HttpRequest) -> bool {
     req.headers().contains_key("HX-Request")
 }
 
+/// The id of the place that htmx will put the answer in; it names it as `tag#id`.
+pub fn target(req: &HttpRequest) -> Option<&str> {
+    let target = req.headers().get("HX-Target")?.to_str().ok()?;
+    target.rsplit_once('#').map(|(_, id)| id)
+}
+
+/// What stands in the address bar while htmx asks.
+pub fn current_url(req: &HttpRequest) -> Option<&str> {
+    req.headers().get("HX-Current-URL")?.to_str().ok()
+}
+
 /// Sends the browser, not only the fetch, to `url`.
 pub fn redirect(req: &HttpRequest, url: &str) -> HttpResponse {
     if is_htmx(req) {

@@ -246,9 +246,13 @@ pub struct ItemRow {
     pub provider: ProviderView,
     /// The account, and in it what the item stands in.
     pub place: String,
+    /// The name of what it stands in.
+    pub parent: Option<String>,
     pub url: Option<String>,
     pub created: Option<When>,
     pub modified: Option<When>,
+    /// Since when it is gone at its provider.
+    pub gone: Option<When>,
 }
 
 impl ItemRow {
@@ -259,7 +263,9 @@ impl ItemRow {
         path: Option<Vec<String>>,
         now: DateTime<Utc>,
     ) -> Self {
-        let place = [vec![account.to_owned()], path.unwrap_or_default()].concat();
+        let path = path.unwrap_or_default();
+        let parent = path.last().cloned();
+        let place = [vec![account.to_owned()], path].concat();
         let kind = provider
             .kind(&row.kind)
             .map_or(row.kind.as_str(), |kind| kind.one);
@@ -268,9 +274,11 @@ impl ItemRow {
             name: row.name,
             provider: provider.into(),
             place: place.join(" / "),
+            parent,
             url: row.url.filter(|url| is_web_link(url)),
             created: row.created.map(|time| When::new(time, now)),
             modified: row.modified.map(|time| When::new(time, now)),
+            gone: row.gone.map(|time| When::new(time, now)),
         }
     }
 }

@@ -465,3 +465,121 @@ async fn without_scripts_on_a_phone_somebody_reads_the_history() {
     };
     reads_the_history(look, "phone-plain").await;
 }
+
+/// Searches, filters, sorts and takes each filter off again, and sees the view in the address.
+async fn finds_what_they_look_for(look: Look, name: &str) {
+    let stores = Stores::embedded();
+    let (app, sandbox) = App::with_sandbox(&stores).await;
+    let scripts = look.scripts;
+    let browser = Browser::open(look).await;
+    browser.goto(&app.url).await;
+    browser.press("Connect HubSpot").await;
+    browser.press("Approve").await;
+    browser.see("Import finished").await;
+    browser.goto(&format!("{}/items", app.url)).await;
+    browser.see("156 in all").await;
+
+    let companies = format!(
+        "{} found",
+        browser.see_at(".kinds [href$='type=company'] .n").await
+    );
+
+    browser.fill("q", "ANGSTROM zoe").await;
+    if !scripts {
+        browser.press("Apply").await;
+    }
+    browser.see("1 found").await;
+    browser.see_count("table.list tbody th", 1).await;
+    browser.see_address("/items?q=ANGSTROM+zoe").await;
+    browser.screenshot(&format!("{name}-30-search")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+
+    browser.fill("q", "no such thing").await;
+    if !scripts {
+        browser.press("Apply").await;
+    }
+    browser.see("Nothing matches.").await;
+    browser.see_address("/items?q=no+such+thing").await;
+    browser.screenshot(&format!("{name}-31-nothing")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    browser.press("Show all items").await;
+    browser.see("156 in all").await;
+    browser.see_address("/items").await;
+    assert_eq!(browser.value("q").await, "");
+
+    browser.press_at(".kinds [href$='type=company']").await;
+    browser.see(&companies).await;
+    browser.see_address("/items?type=company").await;
+    browser.fill("q", "e").await;
+    if !scripts {
+        browser.press("Apply").await;
+    }
+    browser.see_address("/items?type=company&q=e").await;
+    browser.see_count(".chips li", 3).await;
+    browser.screenshot(&format!("{name}-32-filters")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    browser.press_at(".chips li:first-child .off").await;
+    browser.see_address("/items?type=company").await;
+    browser.see(&companies).await;
+    assert_eq!(browser.value("q").await, "");
+    browser.back().await;
+    browser.see_address("/items?type=company&q=e").await;
+    browser.see_count(".chips li", 3).await;
+    assert_eq!(browser.value("q").await, "e");
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    app.stop().await;
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_scripts_somebody_finds_what_they_look_for() {
+    finds_what_they_look_for(Look::default(), "scripts").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_scripts_on_a_phone_somebody_finds_what_they_look_for() {
+    let look = Look {
+        scripts: false,
+        width: 360,
+        height: 740,
+        dark: true,
+    };
+    finds_what_they_look_for(look, "phone-plain").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_scripts_on_a_phone_in_the_dark_somebody_finds_what_they_look_for() {
+    let look = Look {
+        width: 360,
+        height: 740,
+        dark: true,
+        ..Look::default()
+    };
+    finds_what_they_look_for(look, "phone-dark").await;
+}
+
+/// With nothing but the keyboard: the focus stays where it was while the list changes below it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_types_a_search_keeps_the_focus_and_what_they_typed() {
+    let stores = Stores::embedded();
+    let (app, sandbox) = App::with_sandbox(&stores).await;
+    let browser = Browser::open(Look::default()).await;
+    browser.goto(&app.url).await;
+    browser.press("Connect HubSpot").await;
+    browser.press("Approve").await;
+    browser.see("Import finished").await;
+    browser.goto(&format!("{}/items", app.url)).await;
+    // Each letter in turn; every answer but the last is overtaken or replaced.
+    for letter in ["a", "n", "g", "s", "T"] {
+        browser.type_on("q", letter).await;
+    }
+    browser.see("1 found").await;
+    browser.see_address("/items?q=angsT").await;
+    assert_eq!(browser.value("q").await, "angsT");
+    assert_eq!(browser.focused().await, "q");
+    browser.back().await;
+    browser.see("156 in all").await;
+    browser.see_address("/items").await;
+    app.stop().await;
+    sandbox.stop().await;
+}

@@ -17,6 +17,7 @@ mod imports;
 mod keys;
 mod ledger;
 mod limits;
+mod list;
 mod many;
 mod members;
 mod notion;

@@ -223,6 +223,12 @@ async fn a_bad_parameter_is_named() {
         ("provider=salesforce", "provider"),
         ("connection=x", "connection"),
         ("cursor=x", "cursor"),
+        ("type=table%20top", "type"),
+        ("sort=size", "sort"),
+        ("gone=2", "gone"),
+        ("modified_since=soon", "modified_since"),
+        ("parent=nobody", "parent"),
+        ("q=a&q=b", "q"),
     ] {
         let seen = ada.get(&format!("/items?{query}")).await;
         assert_eq!(seen.status, StatusCode::BAD_REQUEST, "{query}");
@@ -233,7 +239,7 @@ async fn a_bad_parameter_is_named() {
         );
     }
     assert_eq!(
-        ada.get("/items?limit=&cursor=&sort=&unknown=1")
+        ada.get("/items?limit=&cursor=&sort=&q=&type=&parent=&gone=&modified_since=&unknown=1")
             .await
             .status,
         StatusCode::OK

@@ -14,8 +14,8 @@ use tributary::item::{
 };
 use tributary::store::{
     Answer, Approval, Approver, Cause, ConnectionState, Cost, Coverage, DEADLINE, Ended, Error,
-    FIRST, Identity, ListQuery, ListRow, Location, Mark, NewConnection, NewPerson, NewSource,
-    PageCounts, Progress, RunState, SealedGrant, SignIn, Store, Tx,
+    FIRST, Filters, Identity, ListQuery, ListRow, Location, Mark, NewConnection, NewPerson,
+    NewSource, PageCounts, Progress, RunState, SealedGrant, SignIn, Sort, Store, Tx,
 };
 
 use crate::support::database::{Database, column, execute, number, on_both_databases, schema};
@@ -110,7 +110,7 @@ async fn live(store: &Store, id: SignInId, at: DateTime<Utc>) -> Option<SignIn> 
     store.live_sign_in(id, at).await.expect("an answer")
 }
 
-fn account(workspace: WorkspaceId, key: &str) -> NewConnection<'_> {
+pub(crate) fn account(workspace: WorkspaceId, key: &str) -> NewConnection<'_> {
     NewConnection {
         workspace,
         provider: "hubspot",
@@ -137,7 +137,7 @@ fn sealed_grant() -> SealedGrant {
     }
 }
 
-async fn approve(store: &Store, new: &NewConnection<'_>) -> Approval {
+pub(crate) async fn approve(store: &Store, new: &NewConnection<'_>) -> Approval {
     let mut tx = store.begin().await.expect("a transaction");
     let approval = tx.approve(new).await.expect("an approval");
     tx.commit().await.expect("a commit");
@@ -179,7 +179,7 @@ async fn cursors(store: &Store, run: RunId) -> Vec<Option<String>> {
 }
 
 /// A contact as an adapter hands it over; what matters to a test is changed from there.
-fn contact(id: impl std::fmt::Display) -> Item {
+pub(crate) fn contact(id: impl std::fmt::Display) -> Item {
     Item {
         container: String::new(),
         kind: "contact",
@@ -198,7 +198,7 @@ fn raw(json: &str) -> Box<RawValue> {
     RawValue::from_string(json.into()).expect("JSON")
 }
 
-fn at_ms(ms: i64) -> Option<DateTime<Utc>> {
+pub(crate) fn at_ms(ms: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(ms)
 }
 
@@ -211,7 +211,12 @@ fn counts(added: i64, changed: i64, unchanged: i64) -> PageCounts {
 }
 
 /// Stores a page and nothing else.
-async fn save(store: &Store, connection: ConnectionId, run: RunId, page: &[Item]) -> PageCounts {
+pub(crate) async fn save(
+    store: &Store,
+    connection: ConnectionId,
+    run: RunId,
+    page: &[Item],
+) -> PageCounts {
     let mut tx = store.begin().await.expect("a transaction");
     let counts = tx.save_items(connection, run, page).await.expect("a page");
     tx.commit().await.expect("a commit");
@@ -246,8 +251,13 @@ async fn walk(store: &Store, connections: &[ConnectionId], limit: usize) -> Vec<
     let mut rows: Vec<ListRow> = Vec::new();
     let mut after: Option<Mark> = None;
     loop {
+        let filters = Filters {
+            connections: connections.to_vec(),
+            ..Filters::default()
+        };
         let query = ListQuery {
-            connections,
+            filters,
+            sort: Sort::default(),
             after,
             limit,
         };

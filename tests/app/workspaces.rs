@@ -95,6 +95,15 @@ async fn what_another_workspace_has_is_not_there_on_any_route() {
     }
     let list = eve.get(&format!("/items?connection={id}")).await;
     assert_eq!(list.status, StatusCode::BAD_REQUEST);
+    let further = ada.get("/items?limit=10").await;
+    let further = further.attribute("a#more", "href").expect("a next page");
+    let container = "SELECT CAST(MIN(parent_id) AS INTEGER) FROM items";
+    let parent = number_at(database, container).await;
+    for path in [further, format!("/items?parent={parent}")] {
+        assert_eq!(ada.get(&path).await.status, StatusCode::OK, "{path}");
+        let seen = eve.get(&path).await;
+        assert_eq!(seen.status, StatusCode::BAD_REQUEST, "{path}");
+    }
     assert_eq!(eve.all_names("/items").await.len(), 0);
     assert_eq!(ada.get(&connection).await.status, StatusCode::OK);
 }

@@ -236,6 +236,74 @@ impl Browser {
         .await;
     }
 
+    /// Types on into a field, as it stands.
+    pub async fn type_on(&self, name: &str, text: &str) {
+        let css = format!(":is(input, textarea)[name='{name}']");
+        self.until(&css, async || {
+            let field = self.client.find(Locator::Css(&css)).await?;
+            field.send_keys(text).await.map(Some)
+        })
+        .await;
+    }
+
+    /// What stands in a field.
+    pub async fn value(&self, name: &str) -> String {
+        let css = format!("[name='{name}']");
+        self.until(&css, async || {
+            let field = self.client.find(Locator::Css(&css)).await?;
+            field.prop("value").await
+        })
+        .await
+    }
+
+    /// The name of the field that has the focus.
+    pub async fn focused(&self) -> String {
+        let name = self
+            .client
+            .execute("return document.activeElement.name ?? ''", Vec::new());
+        let name = name.await.expect("a page is open");
+        name.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Clicks the element that matches, which has no text to know it by.
+    pub async fn press_at(&self, css: &str) {
+        let page = self.root().await;
+        self.until(css, async || {
+            self.client
+                .find(Locator::Css(css))
+                .await?
+                .click()
+                .await
+                .map(Some)
+        })
+        .await;
+        if !self.scripts {
+            self.left(&page).await;
+        }
+    }
+
+    pub async fn back(&self) {
+        self.client.back().await.expect("a page before this one");
+    }
+
+    /// Waits until the address bar shows this path and query; empty parameters do not count.
+    pub async fn see_address(&self, wanted: &str) {
+        self.until(&format!("the address {wanted}"), async || {
+            let url = self.client.current_url().await?;
+            let given = url.query().unwrap_or("").split('&');
+            let given: Vec<&str> = given
+                .filter(|it| !it.ends_with('=') && *it != "sort=-modified" && !it.is_empty())
+                .collect();
+            let (path, query) = wanted.split_once('?').unwrap_or((wanted, ""));
+            let mut wanted: Vec<&str> = query.split('&').filter(|it| !it.is_empty()).collect();
+            let mut given = given;
+            given.sort_unstable();
+            wanted.sort_unstable();
+            Ok((url.path() == path && given == wanted).then_some(()))
+        })
+        .await;
+    }
+
     pub async fn count(&self, css: &str) -> usize {
         let found = self.client.find_all(Locator::Css(css)).await;
         found.expect("a page is open").len()

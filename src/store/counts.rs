@@ -1,0 +1,169 @@
+//! How many items fit: exactly, or that they are at least so many.
+
+use std::collections::BTreeMap;
+
+use super::list::Filters;
+use super::marks::{PARTS, Stock};
+use super::names::Candidates;
+use super::sql::Sql;
+use super::{Result, Store};
+
+/// Counting goes no further.
+const MOST: i64 = 10_000;
+/// Of more items than these, it is only said how many of these fit.
+const SAMPLE: usize = 10_500;
+
+/// How many there are, or at least are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    pub n: i64,
+    pub or_more: bool,
+}
+
+impl std::ops::AddAssign for Count {
+    fn add_assign(&mut self, other: Self) {
+        self.n += other.n;
+        self.or_more |= other.or_more;
+    }
+}
+
+/// How many there are of each type.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub by_kind: BTreeMap<String, Count>,
+    /// Whether there may be more of any type, also of one that is not listed.
+    pub or_more: bool,
+}
+
+impl Counts {
+    pub fn of(&self, kind: &str) -> Count {
+        let mut count = self.by_kind.get(kind).copied().unwrap_or_default();
+        count.or_more |= self.or_more;
+        count
+    }
+
+    pub fn total(&self) -> Count {
+        let none = Count {
+            n: 0,
+            or_more: self.or_more,
+        };
+        self.by_kind.values().fold(none, |mut total, count| {
+            total += *count;
+            total
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Counted {
+    kind: String,
+    n: i64,
+}
+
+impl Store {
+    /// How many items of each type fit; a type of which none do may be left out.
+    pub async fn counts(&self, filters: &Filters) -> Result<Counts> {
+        if filters.connections.is_empty() {
+            Ok(Counts::default())
+        } else if filters.is_about_children_alone() {
+            self.count_children(filters).await
+        } else if filters.wants_a_look() {
+            self.count_candidates(filters).await
+        } else {
+            self.count_stock(filters).await
+        }
+    }
+
+    /// What is in stock is known; what is only a part of it is counted in its index.
+    async fn count_stock(&self, filters: &Filters) -> Result<Counts> {
+        let mut counts = Counts::default();
+        let stock = self.stock(filters).await?;
+        let mut parts: Vec<(&Stock, bool)> = Vec::new();
+        for stock in &stock {
+            if filters.modified_since.is_none() {
+                *counts.by_kind.entry(stock.kind.clone()).or_default() += exactly(stock.n);
+            } else {
+                parts.push((stock, false));
+            }
+            if filters.gone {
+                parts.push((stock, true));
+            }
+        }
+        let mut kinds: Vec<&str> = parts.iter().map(|(stock, _)| stock.kind.as_str()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        for kind in kinds {
+            let mut of_kind = parts.clone();
+            of_kind.retain(|(stock, _)| stock.kind == kind);
+            for parts in of_kind.chunks(PARTS) {
+                let count = up_to_most(self.count_parts(filters, parts).await?);
+                *counts.by_kind.entry(kind.to_owned()).or_default() += count;
+                if count.or_more {
+                    break;
+                }
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Stops as soon as there are more than are counted.
+    async fn count_parts(&self, filters: &Filters, parts: &[(&Stock, bool)]) -> Result<i64> {
+        let mut sql = Sql::on(&self.pools.read);
+        sql.push("SELECT COUNT(*) FROM (");
+        for (at, (stock, gone)) in parts.iter().enumerate() {
+            sql.push(if at == 0 { "" } else { " UNION ALL " });
+            filters.part(&mut sql, stock, *gone);
+        }
+        sql.push(" LIMIT ").bind(MOST + 1).push(") AS parts");
+        let counted: Vec<(i64,)> = sql.all(&self.pools.read).await?;
+        Ok(counted.first().map_or(0, |(n,)| *n))
+    }
+
+    /// Their index knows their types and times.
+    async fn count_children(&self, filters: &Filters) -> Result<Counts> {
+        let mut counts = Counts::default();
+        for &gone in filters.gone_or_not() {
+            let mut sql = Sql::on(&self.pools.read);
+            sql.push("SELECT type AS kind, COUNT(*) AS n FROM (");
+            filters.children(&mut sql, gone);
+            filters.since(&mut sql);
+            sql.push(" LIMIT ")
+                .bind(MOST + 1)
+                .push(") AS children GROUP BY type");
+            let counted: Vec<Counted> = sql.all(&self.pools.read).await?;
+            counts.or_more |= counted.iter().map(|it| it.n).sum::<i64>() > MOST;
+            for Counted { kind, n } in counted {
+                if filters.kind.as_ref().is_none_or(|wanted| *wanted == kind) {
+                    *counts.by_kind.entry(kind).or_default() += up_to_most(n);
+                }
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Looks at those that may fit, or at some of them.
+    async fn count_candidates(&self, filters: &Filters) -> Result<Counts> {
+        let Candidates { mut ids, mut whole } = self.candidates(filters, SAMPLE).await?;
+        whole &= ids.len() <= SAMPLE;
+        ids.truncate(SAMPLE);
+        let mut sql = Sql::on(&self.pools.read);
+        filters.count(&mut sql, ids);
+        let counted: Vec<Counted> = sql.all(&self.pools.read).await?;
+        let count = |it: Counted| (it.kind, up_to_most(it.n));
+        Ok(Counts {
+            by_kind: counted.into_iter().map(count).collect(),
+            or_more: !whole,
+        })
+    }
+}
+
+fn exactly(n: i64) -> Count {
+    Count { n, or_more: false }
+}
+
+fn up_to_most(n: i64) -> Count {
+    Count {
+        n: n.min(MOST),
+        or_more: n > MOST,
+    }
+}

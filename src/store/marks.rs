@@ -1,0 +1,278 @@
+//! Which items a list shows, in what order: the marks of its rows, without the rows.
+//!
+//! Each connection's items of one type stand in one index in each order, so a list is merged from the
+//! beginnings of such parts, and costs the same however many items there are. What only few items have,
+//! a rare word or a parent, is looked up instead, and those few are sorted.
+
+use std::collections::HashSet;
+
+use super::list::{Filters, ListQuery, Mark, SortBy};
+use super::list_sql::{ALL, Line, Part};
+use super::names::Candidates;
+use super::sql::Sql;
+use super::{Result, Store};
+use crate::item::ConnectionId;
+
+/// Parts in one statement. SQLite takes 500 terms.
+pub(super) const PARTS: usize = 100;
+/// How far is looked in one way before another one is taken. All ways give the same list.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
+    /// The most items that are looked at one by one before an index is walked along.
+    pub few: usize,
+    /// How far each part is at least walked along for items that may all stand at its end.
+    pub steps: usize,
+    /// Items that are looked at one by one where such a walk has found too little.
+    pub many: usize,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self {
+            few: 15_000,
+            steps: 100,
+            many: 300_000,
+        }
+    }
+}
+
+impl Reach {
+    /// Where so many of all items fit, looking at each of them costs as much as meeting the wanted ones
+    /// on a walk.
+    fn few(&self, wanted: usize, all: i64) -> usize {
+        let even = wanted.saturating_mul(all.max(0) as usize).isqrt();
+        self.few.min(even)
+    }
+}
+
+/// How far a walk goes: some times as far as it takes on average to meet those that are wanted, along
+/// each part by what it holds of all.
+#[derive(Clone, Copy)]
+struct Steps {
+    together: i64,
+    all: i64,
+    least: i64,
+}
+
+impl Steps {
+    const FARTHEST: i64 = 60_000;
+    const NO_END: Self = Self {
+        together: ALL,
+        all: 0,
+        least: ALL,
+    };
+
+    fn new(reach: Reach, wanted: usize, all: i64, fitting: usize) -> Self {
+        let average = (wanted as i64).saturating_mul(all) / (fitting.max(1) as i64);
+        Self {
+            together: average.saturating_mul(3).min(Self::FARTHEST),
+            all,
+            least: reach.steps as i64,
+        }
+    }
+
+    fn along(&self, part: &Part<'_>) -> i64 {
+        match part.holds {
+            Some(n) if self.all > 0 => (self.together * n / self.all).max(self.least),
+            _ => self.together.max(self.least),
+        }
+    }
+}
+
+/// A connection's items of one type, and how many of them are not gone.
+#[derive(sqlx::FromRow)]
+pub(super) struct Stock {
+    pub connection_id: ConnectionId,
+    pub kind: String,
+    pub n: i64,
+}
+
+impl Store {
+    /// The first `wanted` marks of the list, behind the one that the query names.
+    pub(super) async fn marks(&self, query: &ListQuery, wanted: usize) -> Result<Vec<Mark>> {
+        if query.filters.connections.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stock = self.stock(&query.filters).await?;
+        let parts = parts(query, &stock);
+        if query.filters.words.is_empty() && !query.sorts_children() {
+            return self.walk(query, &parts, Steps::NO_END, wanted).await;
+        }
+        let all = stock.iter().map(|stock| stock.n).sum();
+        let few = self.reach.few(wanted, all);
+        let candidates = self.candidates(&query.filters, few).await?;
+        if candidates.whole && candidates.ids.len() <= few {
+            return self.sort(query, candidates.ids, wanted).await;
+        }
+        // So many may fit that a walk meets them soon, unless they all stand at its end.
+        let steps = Steps::new(self.reach, wanted, all, candidates.ids.len());
+        let found = self.walk_some(query, &parts, steps, wanted).await?;
+        if found.len() == wanted {
+            return Ok(found);
+        }
+        let many = self.reach.many;
+        let candidates = self.both(&query.filters, candidates, many).await?;
+        if candidates.whole {
+            return self.sort(query, candidates.ids, wanted).await;
+        }
+        self.walk(query, &parts, Steps::NO_END, wanted).await
+    }
+
+    /// Walks no further than `steps` says, and leaves out what is behind the end of any: there
+    /// something that was not reached may stand before it.
+    async fn walk_some(
+        &self,
+        query: &ListQuery,
+        parts: &[Part<'_>],
+        steps: Steps,
+        wanted: usize,
+    ) -> Result<Vec<Mark>> {
+        let mut found = self.walk(query, parts, steps, wanted).await?;
+        let mut ends: Vec<Mark> = Vec::new();
+        for parts in parts.chunks(PARTS) {
+            let mut sql = Sql::on(&self.pools.read);
+            for (at, part) in parts.iter().enumerate() {
+                sql.push(if at == 0 {
+                    "SELECT * FROM ("
+                } else {
+                    " UNION ALL SELECT * FROM ("
+                });
+                query.end(&mut sql, part, steps.along(part));
+                sql.push(") AS part");
+            }
+            ends.extend(sql.all::<Mark>(&self.pools.read).await?);
+        }
+        query.sort.arrange(&mut ends);
+        if let Some(end) = ends.first() {
+            found.retain(|mark| query.sort.compare(mark, end).is_le());
+        }
+        Ok(found)
+    }
+
+    /// What there is of each type in the connections that are asked for.
+    pub(super) async fn stock(&self, filters: &Filters) -> Result<Vec<Stock>> {
+        let mut sql = Sql::on(&self.pools.read);
+        sql.push("SELECT connection_id, type AS kind, n FROM item_counts WHERE connection_id IN ");
+        sql.bind_all(filters.connections.iter().map(|id| id.0));
+        if let Some(kind) = &filters.kind {
+            sql.push(" AND type = ").bind(kind.as_str());
+        }
+        if !filters.gone {
+            sql.push(" AND n > 0");
+        }
+        sql.all(&self.pools.read).await
+    }
+
+    /// Walks along the parts in the list's order, along each no further than `steps` says.
+    async fn walk(
+        &self,
+        query: &ListQuery,
+        parts: &[Part<'_>],
+        steps: Steps,
+        wanted: usize,
+    ) -> Result<Vec<Mark>> {
+        let mut marks: Vec<Mark> = Vec::new();
+        for parts in parts.chunks(PARTS) {
+            let mut sql = Sql::on(&self.pools.read);
+            for (at, part) in parts.iter().enumerate() {
+                sql.push(if at == 0 {
+                    "SELECT * FROM ("
+                } else {
+                    " UNION ALL SELECT * FROM ("
+                });
+                query.part(&mut sql, part, steps.along(part), wanted);
+                sql.push(") AS part");
+            }
+            marks.extend(sql.all::<Mark>(&self.pools.read).await?);
+        }
+        query.sort.arrange(&mut marks);
+        marks.truncate(wanted);
+        Ok(marks)
+    }
+
+    /// Looks at each of these items, and sorts those that fit.
+    async fn sort(&self, query: &ListQuery, ids: Vec<i64>, wanted: usize) -> Result<Vec<Mark>> {
+        let mut marks: Vec<Mark> = Vec::new();
+        for &stretch in query.sort.stretches() {
+            if marks.len() < wanted {
+                let mut sql = Sql::on(&self.pools.read);
+                query.sorted(&mut sql, stretch, &ids, wanted - marks.len());
+                marks.extend(sql.all::<Mark>(&self.pools.read).await?);
+            }
+        }
+        Ok(marks)
+    }
+
+    /// Items of which all are that fit: the children, where they are so few, or else those whose names
+    /// may do, as far as many are looked at.
+    pub(super) async fn candidates(&self, filters: &Filters, few: usize) -> Result<Candidates> {
+        if filters.parent.is_some() {
+            let children = self.children(filters, few).await?;
+            if children.whole || filters.words.is_empty() {
+                return Ok(children);
+            }
+        }
+        let many = self.reach.many;
+        self.named(&filters.connections, &filters.words, many).await
+    }
+
+    /// What is left of candidates where all that an item must be is looked up.
+    async fn both(&self, filters: &Filters, found: Candidates, most: usize) -> Result<Candidates> {
+        if filters.parent.is_none() {
+            return Ok(found);
+        }
+        let mut children = self.children(filters, most).await?;
+        match (found.whole && !filters.words.is_empty(), children.whole) {
+            (true, true) => {
+                let named: HashSet<i64> = found.ids.into_iter().collect();
+                children.ids.retain(|id| named.contains(id));
+                Ok(children)
+            }
+            (true, false) => Ok(found),
+            (false, _) => Ok(children),
+        }
+    }
+
+    async fn children(&self, filters: &Filters, most: usize) -> Result<Candidates> {
+        let mut ids: Vec<i64> = Vec::new();
+        for &gone in filters.gone_or_not() {
+            let mut sql = Sql::on(&self.pools.read);
+            filters.children(&mut sql, gone);
+            sql.push(" LIMIT ").bind(most as i64 + 1);
+            let found: Vec<(i64, String)> = sql.all(&self.pools.read).await?;
+            ids.extend(found.into_iter().map(|(id, _)| id));
+        }
+        let whole = ids.len() <= most;
+        Ok(Candidates { ids, whole })
+    }
+}
+
+/// The parts of the list that hold anything.
+fn parts<'a>(query: &'a ListQuery, stock: &'a [Stock]) -> Vec<Part<'a>> {
+    let filters = &query.filters;
+    let lines: Vec<(ConnectionId, Line<'a>, Option<i64>)> = match &filters.parent {
+        // The index over parents is in this order too.
+        Some(above) if query.sort.by == SortBy::Modified => {
+            let line = |id: &ConnectionId| (*id, Line::Parent(&above.id), None);
+            filters.connections.iter().map(line).collect()
+        }
+        _ => {
+            let line = |it: &'a Stock| (it.connection_id, Line::Kind(&it.kind), Some(it.n));
+            stock.iter().map(line).collect()
+        }
+    };
+    let mut parts = Vec::new();
+    for (connection, line, holds) in lines {
+        for &gone in filters.gone_or_not() {
+            let stretch = |&timeless| Part {
+                connection,
+                line,
+                gone,
+                timeless,
+                holds: holds.filter(|_| !gone),
+            };
+            parts.extend(query.sort.stretches().iter().map(stretch));
+        }
+    }
+    parts
+}
