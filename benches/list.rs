@@ -380,7 +380,6 @@ async fn connect(store: &Store) -> Vec<ConnectionId> {
     };
     let new = NewPerson {
         name: "Ada",
-        workspace: "Bench",
         identity: &identity,
     };
     let mut tx = store.begin().await.expect("a transaction");

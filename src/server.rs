@@ -243,6 +243,7 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
         allow: settings.allow.clone(),
         cookie_key,
         connect_rate: Rate::new(settings.connect_rate),
+        api_rate: Rate::new(settings.api_rate),
         proxies: settings.proxies.clone(),
         eraser,
     });

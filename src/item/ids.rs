@@ -36,4 +36,6 @@ ids! {
     ConnectionId,
     /// One import of one connection.
     RunId,
+    /// One key that a program asks with.
+    KeyId,
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
 pub use fold::{fold, sort_key, words};
-pub use ids::{ConnectionId, IdentityId, RunId, SignInId, UserId, WorkspaceId};
+pub use ids::{ConnectionId, IdentityId, KeyId, RunId, SignInId, UserId, WorkspaceId};
 pub use name::clean_name;
 
 /// A record as an adapter hands it over, before it is stored.

@@ -226,14 +226,7 @@ async fn known_or_new(
     }
     let person = whose.person.as_ref();
     let name = person.map_or("", |person| person.name.as_str());
-    // Without the domain: an address is too long for a name that stands on every page.
-    let workspace = format!("{}’s workspace", name.split('@').next().unwrap_or(name));
-    let new = NewPerson {
-        name,
-        workspace: &workspace,
-        identity,
-    };
-    Ok(tx.add_person(new).await?)
+    Ok(tx.add_person(NewPerson { name, identity }).await?)
 }
 
 fn refused(error: TokenError) -> Refusal {

@@ -52,12 +52,15 @@ impl Default for Browser {
 }
 
 /// What an approval was begun for.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Purpose {
     /// The workspace of whoever was signed in: it adds a connection there, and signs nobody in.
     pub workspace: Option<WorkspaceId>,
     /// The connection whose Reconnect was pressed.
     pub reconnect: Option<ConnectionId>,
+    /// The invitation that was being looked at, to come back to.
+    #[serde(default)]
+    pub join: Option<String>,
 }
 
 /// What an approval that comes back was begun with.

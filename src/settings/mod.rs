@@ -62,6 +62,10 @@ const CONNECT_RATE: Budget = Budget {
     calls: 60,
     window: Duration::from_secs(60),
 };
+const API_RATE: Budget = Budget {
+    calls: 50,
+    window: Duration::from_secs(1),
+};
 
 /// Everything that a host can decide.
 #[derive(Clone)]
@@ -75,6 +79,8 @@ pub struct Settings {
     pub allow: Allow,
     /// How often one address may press Connect; `None` for as often as it likes.
     pub connect_rate: Option<Budget>,
+    /// How often one key may ask; `None` for no limit.
+    pub api_rate: Option<Budget>,
     pub proxies: TrustedProxies,
     /// How often imports run by themselves; `None` as each provider has it.
     pub import_every: Option<Every>,
@@ -210,9 +216,9 @@ impl Reader<'_> {
         let connect_rate = self
             .optional("CONNECT_RATE", parse::rate)
             .unwrap_or(Some(CONNECT_RATE));
+        let api_rate = self.optional("API_RATE", parse::rate);
         let proxies = self.optional("TRUSTED_PROXIES", parse::networks);
         let import_every = self.optional("IMPORT_EVERY", Every::from_str);
-        self.later();
         let open = public_url.as_ref().is_some_and(|url| !is_loopback(url));
         if open
             && public_url
@@ -238,6 +244,7 @@ impl Reader<'_> {
             keys,
             allow,
             connect_rate,
+            api_rate: api_rate.unwrap_or(Some(API_RATE)),
             proxies: TrustedProxies(proxies.unwrap_or_default()),
             import_every,
             known: self.known,
@@ -350,16 +357,6 @@ impl Reader<'_> {
                 ));
                 None
             }
-        }
-    }
-
-    /// Settings that are checked already and will be heeded by what is still to be built.
-    fn later(&mut self) {
-        if self.optional("API_RATE", parse::rate).is_some() {
-            self.warn(
-                "API_RATE",
-                "is understood but not heeded by this version yet",
-            );
         }
     }
 }

@@ -28,10 +28,17 @@ pub enum Deed {
     RemovedWayIn,
     DroppedAbsent,
     KeptAbsent,
+    MadeKey,
+    RevokedKey,
+    RenamedWorkspace,
+    Invited,
+    Joined,
+    ChangedRole,
+    RemovedMember,
 }
 
 impl Deed {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 19] = [
         Self::SignedIn,
         Self::SignedInByLink,
         Self::SignedOut,
@@ -44,6 +51,13 @@ impl Deed {
         Self::RemovedWayIn,
         Self::DroppedAbsent,
         Self::KeptAbsent,
+        Self::MadeKey,
+        Self::RevokedKey,
+        Self::RenamedWorkspace,
+        Self::Invited,
+        Self::Joined,
+        Self::ChangedRole,
+        Self::RemovedMember,
     ];
 
     /// As it is stored.
@@ -61,6 +75,13 @@ impl Deed {
             Self::RemovedWayIn => "removed_way_in",
             Self::DroppedAbsent => "dropped_absent",
             Self::KeptAbsent => "kept_absent",
+            Self::MadeKey => "made_key",
+            Self::RevokedKey => "revoked_key",
+            Self::RenamedWorkspace => "renamed_workspace",
+            Self::Invited => "invited",
+            Self::Joined => "joined",
+            Self::ChangedRole => "changed_role",
+            Self::RemovedMember => "removed_member",
         }
     }
 

@@ -19,7 +19,7 @@ macro_rules! step {
 }
 
 /// In their order; the first is number 1.
-const ALL: [Step; 8] = [
+const ALL: [Step; 9] = [
     step!("0001_start"),
     step!("0002_audit"),
     step!("0003_ways_in"),
@@ -27,6 +27,7 @@ const ALL: [Step; 8] = [
     step!("0005_sources"),
     step!("0006_schedule"),
     step!("0007_sweeps"),
+    step!("0008_keys"),
     step!("0010_list"),
 ];
 

@@ -7,6 +7,7 @@ pub(crate) mod db;
 mod grants;
 mod instances;
 mod items;
+mod keys;
 mod list;
 mod list_sql;
 mod marks;
@@ -21,6 +22,7 @@ mod secrets;
 mod sources;
 mod sql;
 mod sweeps;
+mod workspaces;
 
 use chrono::{DateTime, Utc};
 
@@ -32,6 +34,7 @@ pub(crate) use db::{Done, on};
 pub use grants::{GrantLife, Lease, SealedGrant, Swap};
 pub use instances::SAY_SO;
 pub use items::PageCounts;
+pub use keys::{ApiKey, LiveKey, NewKey};
 pub use list::{Above, Filters, ListQuery, ListRow, Mark, Sort, SortBy, Span};
 pub use people::{
     Identity, Known, LONGEST_SIGN_IN, NewPerson, OwnSignIn, SignIn, WayIn, WayInState,
@@ -41,6 +44,7 @@ pub use runs::{Cause, Cost, Run, RunState, StreamProgress, UnfinishedRun};
 pub use schedule::Due;
 pub use sources::{Coverage, Covered, Ended, NewSource, OpenSource, Progress};
 pub use sweeps::{DROPPED_AT_ONCE, DueSweep, Standing};
+pub use workspaces::{Changed, Member, OwnWorkspace, Role};
 
 pub type Result<T> = std::result::Result<T, Error>;
 

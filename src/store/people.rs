@@ -32,14 +32,13 @@ pub struct Identity {
 pub struct Known {
     pub user: UserId,
     pub identity: IdentityId,
-    /// Their first workspace.
+    /// The workspace they saw last.
     pub workspace: WorkspaceId,
 }
 
 /// Somebody who has never been here.
 pub struct NewPerson<'a> {
     pub name: &'a str,
-    pub workspace: &'a str,
     pub identity: &'a Identity,
 }
 
@@ -118,7 +117,12 @@ impl Tx {
         within!(self, db => sqlx::query_as(
             "UPDATE identities SET account_id = $2, email = COALESCE($3, email) WHERE subject = $1
              RETURNING user_id AS \"user\", id AS identity,
-                (SELECT MIN(workspace_id) FROM members WHERE members.user_id = identities.user_id) AS workspace")
+                COALESCE((SELECT s.workspace_id FROM sign_ins s
+                        JOIN identities i ON i.id = s.identity_id
+                        JOIN members m ON m.workspace_id = s.workspace_id AND m.user_id = i.user_id
+                        WHERE i.user_id = identities.user_id ORDER BY s.seen_at DESC, s.id DESC LIMIT 1),
+                    (SELECT MIN(workspace_id) FROM members WHERE members.user_id = identities.user_id)
+                ) AS workspace")
             .bind(&identity.subject).bind(&identity.account_id).bind(&identity.email)
             .fetch_optional(db).await)
     }
@@ -130,12 +134,7 @@ impl Tx {
         let user: UserId = within!(self, db => sqlx::query_scalar(
             "INSERT INTO users (name, created_at) VALUES ($1, $2) RETURNING id")
             .bind(new.name).bind(now).fetch_one(db).await)?;
-        let workspace: WorkspaceId = within!(self, db => sqlx::query_scalar(
-            "INSERT INTO workspaces (name, created_at) VALUES ($1, $2) RETURNING id")
-            .bind(new.workspace).bind(now).fetch_one(db).await)?;
-        within!(self, db => sqlx::query(
-            "INSERT INTO members (workspace_id, user_id, role) VALUES ($1, $2, 'owner')")
-            .bind(workspace).bind(user).execute(db).await.map(Done::rows))?;
+        let workspace = self.add_workspace(user, new.name).await?;
         let identity: Option<IdentityId> = within!(self, db => sqlx::query_scalar(
             "INSERT INTO identities (user_id, subject, provider, account_id, email, created_at)
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (subject) DO NOTHING RETURNING id")

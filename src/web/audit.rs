@@ -82,6 +82,13 @@ fn entry(app: &App, noted: Noted, now: DateTime<Utc>) -> Entry {
         Deed::AddedWayIn => format!("made {which} a way to sign in"),
         Deed::RemovedWayIn => format!("took {which} from the ways to sign in"),
         Deed::DroppedAbsent => format!("removed what {which} has no more"),
+        Deed::MadeKey => format!("made the API key {whose}"),
+        Deed::RevokedKey => format!("revoked the API key {whose}"),
+        Deed::RenamedWorkspace => format!("named the workspace {whose}"),
+        Deed::Invited => format!("made an invitation, as {whose}"),
+        Deed::Joined => format!("joined, as {whose}"),
+        Deed::ChangedRole => format!("changed what {whose} may do"),
+        Deed::RemovedMember => format!("took {whose} out of the workspace"),
         Deed::KeptAbsent => format!("kept what {which} has no more"),
     };
     let nobody = match noted.deed {

@@ -17,6 +17,8 @@ use crate::oauth::{self, Purpose};
 #[derive(Deserialize)]
 pub struct AuthorizeForm {
     connection: Option<String>,
+    /// The invitation that is to be come back to.
+    join: Option<String>,
 }
 
 /// `POST /integrations/{provider}/authorize`
@@ -70,6 +72,7 @@ async fn purpose(
     form: Option<&AuthorizeForm>,
 ) -> Result<Purpose> {
     let workspace = who.0.as_ref().map(|sign_in| sign_in.workspace_id);
+    let join = form.and_then(|form| form.join.clone());
     let wanted = form
         .and_then(|form| form.connection.as_deref())
         .filter(|text| !text.is_empty());
@@ -77,6 +80,7 @@ async fn purpose(
         return Ok(Purpose {
             workspace,
             reconnect: None,
+            join,
         });
     };
     let workspace = workspace.ok_or(WebError::SignedOut)?;
@@ -87,6 +91,7 @@ async fn purpose(
     Ok(Purpose {
         workspace: Some(workspace),
         reconnect,
+        join,
     })
 }
 

@@ -6,7 +6,9 @@ use actix_session::storage::{LoadError, SaveError, UpdateError};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use actix_web::http::header::{
+    CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
@@ -53,6 +55,16 @@ pub enum WebError {
     NotYours,
     #[error("the last way in stays")]
     LastWayIn,
+    #[error("only owners of the workspace may")]
+    OwnersOnly,
+    #[error("the last owner stays")]
+    LastOwner,
+    #[error("the invitation is used, expired or not whole")]
+    InvitationUsed,
+    #[error("the key is not good for {0}")]
+    LacksScope(&'static str),
+    #[error("the key is unknown, expired or revoked")]
+    NoSuchKey,
     #[error("too often; again in {0:?}")]
     TooOften(Duration),
     #[error("a store is away: {0}")]
@@ -147,6 +159,11 @@ impl WebError {
             Self::LinkUsed => "link_used",
             Self::NotYours => "not_yours",
             Self::LastWayIn => "last_way_in",
+            Self::OwnersOnly => "owners_only",
+            Self::LastOwner => "last_owner",
+            Self::InvitationUsed => "invitation_used",
+            Self::LacksScope(_) => "lacks_scope",
+            Self::NoSuchKey => "no_such_key",
             Self::TooOften(_) => "too_often",
             Self::StoreAway(_) => "store_away",
             Self::Broken(_) => "broken",
@@ -268,10 +285,45 @@ impl WebError {
                 kept: "Nothing was changed.".into(),
                 action: Action::Link { label: "Show sign-ins".into(), href: urls::sessions().into() },
             },
+            Self::OwnersOnly => Told {
+                status: StatusCode::FORBIDDEN,
+                title: "Owners only".into(),
+                what: "Who belongs to a workspace, and what it is called, is for its owners to say. Ask one of them.".into(),
+                kept: "Nothing was changed.".into(),
+                action: Action::Link { label: "Show the workspace".into(), href: urls::workspace().into() },
+            },
+            Self::LastOwner => Told {
+                status: StatusCode::CONFLICT,
+                title: "A workspace needs an owner".into(),
+                what: "This is the last one. Make somebody else an owner first.".into(),
+                kept: "Nothing was changed.".into(),
+                action: Action::Link { label: "Show the workspace".into(), href: urls::workspace().into() },
+            },
+            Self::InvitationUsed => Told {
+                status: StatusCode::NOT_FOUND,
+                title: "This invitation cannot be used".into(),
+                what: "It has been used already, is older than three days, or its link is not whole. Ask whoever invited you for another one.".into(),
+                kept: String::new(),
+                action: Action::home("Go to the start"),
+            },
+            Self::LacksScope(scope) => Told {
+                status: StatusCode::FORBIDDEN,
+                title: "This key is not good for that".into(),
+                what: format!("It lacks the scope “{scope}”. Make another key that has it."),
+                kept: "Nothing was changed.".into(),
+                action: Action::Link { label: "Show API keys".into(), href: urls::keys().into() },
+            },
+            Self::NoSuchKey => Told {
+                status: StatusCode::UNAUTHORIZED,
+                title: "This key opens nothing".into(),
+                what: "It is unknown, has expired or was revoked. Send a good one as “Authorization: Bearer …”.".into(),
+                kept: String::new(),
+                action: Action::Link { label: "Show API keys".into(), href: urls::keys().into() },
+            },
             Self::TooOften(wait) => Told {
                 status: StatusCode::TOO_MANY_REQUESTS,
                 title: "That was often".into(),
-                what: format!("Somebody at your address has pressed Connect very often. Try again in {}.", length(whole(*wait))),
+                what: format!("So many requests came from you in so short a time that this one was turned away. Try again in {}.", length(whole(*wait))),
                 kept: "Nothing was changed.".into(),
                 action: Action::home("Go to the start"),
             },
@@ -412,6 +464,10 @@ fn problem_for(error: &WebError, told: &Told) -> HttpResponse {
         response
             .headers_mut()
             .insert(RETRY_AFTER, wait.as_secs().into());
+    }
+    if told.status == StatusCode::UNAUTHORIZED {
+        let bearer = HeaderValue::from_static("Bearer");
+        response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
     }
     response
 }

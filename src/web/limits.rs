@@ -1,6 +1,7 @@
 //! How much and how often: the sizes of what a browser sends before its body, and how often one address
-//! may begin an approval.
+//! may begin an approval, or one key may ask.
 
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -24,24 +25,24 @@ const LONGEST_HEADERS: usize = 16 * 1024;
 /// Callers are forgotten now and then, those that have their whole budget again.
 const FORGET_ABOVE: usize = 10_000;
 
-/// How often each client address may do something.
-pub struct Rate(Option<DefaultKeyedRateLimiter<IpAddr>>);
+/// How often each of them may do something.
+pub struct Rate<K: Eq + Hash + Clone>(Option<DefaultKeyedRateLimiter<K>>);
 
-impl Rate {
+impl<K: Eq + Hash + Clone> Rate<K> {
     /// `None` for no limit.
     pub fn new(budget: Option<Budget>) -> Self {
         Self(budget.and_then(quota).map(RateLimiter::keyed))
     }
 
     /// Counts one, or says how long to wait.
-    fn admit(&self, client: IpAddr) -> Result<(), Duration> {
+    pub fn admit(&self, caller: K) -> Result<(), Duration> {
         let Some(limiter) = &self.0 else {
             return Ok(());
         };
         if limiter.len() > FORGET_ABOVE {
             limiter.retain_recent();
         }
-        let counted = limiter.check_key(&network(client));
+        let counted = limiter.check_key(&caller);
         counted.map_err(|not_yet| not_yet.wait_time_from(DefaultClock::default().now()))
     }
 }
@@ -70,7 +71,7 @@ pub async fn not_too_often(
     if let (Some(app), Some(peer)) = (app, peer)
         && let Err(wait) = app
             .connect_rate
-            .admit(app.proxies.client(peer, req.headers()))
+            .admit(network(app.proxies.client(peer, req.headers())))
     {
         return Ok(req.error_response(WebError::TooOften(wait)));
     }
@@ -106,7 +107,7 @@ mod tests {
             window: Duration::from_secs(3_600),
         };
         let rate = Rate::new(Some(budget));
-        let admit = |address: &str| rate.admit(address.parse().unwrap()).is_ok();
+        let admit = |address: &str| rate.admit(network(address.parse().unwrap())).is_ok();
         assert_eq!(["::1:1", "::1:2", "::1:3"].map(admit), [true, true, false]);
         assert_eq!(
             ["1.1.1.1", "1.1.1.1", "1.1.1.1"].map(admit),
@@ -115,6 +116,6 @@ mod tests {
         assert!(admit("1.1.1.2"));
         let wait = rate.admit("1.1.1.1".parse().unwrap()).unwrap_err();
         assert!(wait > Duration::from_secs(1_700) && wait <= Duration::from_secs(1_800));
-        assert!(Rate::new(None).admit("1.1.1.1".parse().unwrap()).is_ok());
+        assert!(Rate::new(None).admit("1.1.1.1").is_ok());
     }
 }

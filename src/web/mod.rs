@@ -18,6 +18,8 @@ mod home;
 mod imports;
 mod items;
 mod items_view;
+mod join;
+mod keys;
 mod limits;
 mod list_parameters;
 mod load;
@@ -36,7 +38,9 @@ pub mod sign_in_link;
 mod sign_out;
 pub mod urls;
 mod way_in;
+mod workspace;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::cookie::Key;
@@ -47,6 +51,7 @@ use crate::client::Client;
 use crate::ephemeral::{Sessions, SharedEphemeral};
 use crate::grants::Grants;
 use crate::import::Engine;
+use crate::item::KeyId;
 use crate::providers::Providers;
 use crate::store::Store;
 use crate::vault::Vault;
@@ -70,7 +75,8 @@ pub struct App {
     pub public_url: Url,
     pub allow: Allow,
     pub cookie_key: Key,
-    pub connect_rate: Rate,
+    pub connect_rate: Rate<IpAddr>,
+    pub api_rate: Rate<KeyId>,
     pub proxies: TrustedProxies,
     /// Rung when there is something to erase.
     pub eraser: Arc<Notify>,

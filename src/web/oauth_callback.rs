@@ -60,7 +60,7 @@ pub async fn oauth_callback(
     if let Some(error) = &query.error {
         return turned_down(&provider, error, query.error_description.as_deref());
     }
-    let purpose = pending.purpose;
+    let purpose = pending.purpose.clone();
     // Begun while signed in, it adds a connection there; it signs nobody in who has left since.
     let here = who.0.as_ref().map(|sign_in| sign_in.workspace_id);
     if purpose.workspace.is_some() && purpose.workspace != here {
@@ -74,6 +74,9 @@ pub async fn oauth_callback(
     let approved = approval.await.map_err(broken)??;
     session.renew_with(approved.sign_in)?;
     let connection = approved.approval.connection;
+    if let Some(token) = &purpose.join {
+        return Ok(see(&urls::join(token)));
+    }
     Ok(match purpose.reconnect {
         Some(wanted) if wanted != connection => {
             see(&urls::connection_instead_of(connection, wanted))

@@ -1,4 +1,4 @@
-//! Forms are taken from our own pages only.
+//! Forms are taken from our own pages only; who brings a key brings no cookie that counts.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -9,6 +9,7 @@ use actix_web::{Error, web};
 
 use super::App;
 use super::errors::WebError;
+use super::guard;
 
 /// Lets through what reads, what our own pages send, and what no browser sends.
 pub async fn check(
@@ -19,7 +20,10 @@ pub async fn check(
         .app_data::<web::Data<App>>()
         .expect("the application is set up")
         .clone();
-    if is_safe(req.method()) || is_ours(req.headers(), &app.origin()) {
+    if is_safe(req.method())
+        || guard::brings_key(req.request())
+        || is_ours(req.headers(), &app.origin())
+    {
         return Ok(next.call(req).await?.map_into_boxed_body());
     }
     Ok(req.error_response(WebError::CrossOrigin))

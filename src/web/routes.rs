@@ -12,8 +12,8 @@ use actix_web::{Error, HttpResponse, Resource, Route};
 use super::errors::{self, WebError};
 use super::{
     App, api, assets, audit, authorize, connections, disconnect, docs, guard, headers, health,
-    home, imports, items, limits, load, log, oauth_callback, origin, removals, schedule, session,
-    sessions, sign_in_link, sign_out, urls, way_in,
+    home, imports, items, join, keys, limits, load, log, oauth_callback, origin, removals,
+    schedule, session, sessions, sign_in_link, sign_out, urls, way_in, workspace,
 };
 
 /// The largest form that any page sends.
@@ -111,10 +111,34 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                             .route(post().to(sign_in_link::sign_in_link_use))
                             .wrap(from_fn(guard::find_out)),
                     )
+                    .service(
+                        resource(urls::KEYS)
+                            .route(guarded(read().to(keys::keys_list)))
+                            .route(guarded(post().to(keys::keys_add))),
+                    )
+                    .service(
+                        resource(urls::WORKSPACE)
+                            .route(guarded(read().to(workspace::workspace_show)))
+                            .route(guarded(post().to(workspace::workspace_change))),
+                    )
+                    .service(closed(
+                        urls::WORKSPACE_INVITES,
+                        post().to(workspace::workspace_invite),
+                    ))
+                    .service(
+                        resource(urls::JOIN)
+                            .route(read().to(join::join_show).wrap(from_fn(guard::find_out)))
+                            .route(guarded(post().to(join::join_use))),
+                    )
+                    .service(closed(urls::KEY_REVOKE, post().to(keys::key_revoke)))
                     .service(closed(urls::AUDIT, read().to(audit::audit_list)))
                     .service(closed(
                         urls::API_CONNECTIONS,
                         read().to(api::connections_list),
+                    ))
+                    .service(closed(
+                        urls::API_CONNECTION_IMPORT,
+                        post().to(api::connection_import),
                     ))
                     .service(closed(urls::API_IMPORTS, read().to(api::imports_list)))
                     .service(closed(urls::API_IMPORT, read().to(api::import_show)))
@@ -136,11 +160,13 @@ fn open(path: &str, route: Route) -> Resource {
 
 /// For whoever is signed in.
 fn closed(path: &str, route: Route) -> Resource {
-    resource(path).route(
-        route
-            .wrap(from_fn(guard::signed_in))
-            .wrap(from_fn(guard::find_out)),
-    )
+    resource(path).route(guarded(route))
+}
+
+fn guarded(route: Route) -> Route {
+    route
+        .wrap(from_fn(guard::signed_in))
+        .wrap(from_fn(guard::find_out))
 }
 
 async fn nothing() -> Result<HttpResponse, WebError> {

@@ -3,7 +3,7 @@
 
 use std::borrow::Borrow;
 
-use crate::item::{ConnectionId, IdentityId, RunId};
+use crate::item::{ConnectionId, IdentityId, KeyId, RunId};
 
 pub const HOME: &str = "/";
 pub const AUTHORIZE: &str = "/integrations/{provider}/authorize";
@@ -23,8 +23,14 @@ pub const SESSIONS_END_ALL: &str = "/sessions/end-all";
 pub const WAY_IN_REMOVE: &str = "/sessions/ways-in/{identity}/remove";
 pub const SIGN_IN_LINK: &str = "/sign-in/{token}";
 pub const SIGN_OUT: &str = "/sign-out";
+pub const KEYS: &str = "/keys";
+pub const KEY_REVOKE: &str = "/keys/{key}/revoke";
+pub const WORKSPACE: &str = "/workspace";
+pub const WORKSPACE_INVITES: &str = "/workspace/invites";
+pub const JOIN: &str = "/join/{token}";
 pub const AUDIT: &str = "/audit";
 pub const API_CONNECTIONS: &str = "/api/v1/connections";
+pub const API_CONNECTION_IMPORT: &str = "/api/v1/connections/{connection}/import";
 pub const API_IMPORTS: &str = "/api/v1/imports";
 pub const API_IMPORT: &str = "/api/v1/imports/{run}";
 pub const DOCS_ERRORS: &str = "/docs/errors";
@@ -61,6 +67,26 @@ pub fn sessions_end_all() -> &'static str {
 /// The place where an error of this code is explained.
 pub fn error(code: &str) -> String {
     format!("{DOCS_ERRORS}#{code}")
+}
+
+pub fn keys() -> &'static str {
+    KEYS
+}
+
+pub fn key_revoke(id: impl Borrow<KeyId>) -> String {
+    KEY_REVOKE.replace("{key}", &id.borrow().to_string())
+}
+
+pub fn workspace() -> &'static str {
+    WORKSPACE
+}
+
+pub fn workspace_invites() -> &'static str {
+    WORKSPACE_INVITES
+}
+
+pub fn join(token: &str) -> String {
+    JOIN.replace("{token}", token)
 }
 
 pub fn audit() -> &'static str {

@@ -228,7 +228,6 @@ impl World {
         let mut tx = self.store.begin().await.unwrap();
         let person = NewPerson {
             name: account,
-            workspace: account,
             identity: &identity,
         };
         let who = tx.add_person(person).await.unwrap();

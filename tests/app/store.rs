@@ -78,7 +78,6 @@ async fn try_sign_in(store: &Store, who: &Identity) -> Result<Person, Error> {
         None => {
             let new = NewPerson {
                 name: "Ada",
-                workspace: "Ada’s workspace",
                 identity: who,
             };
             tx.add_person(new).await?
@@ -1181,7 +1180,6 @@ async fn on_postgres_the_second_of_two_first_sign_ins_is_told_that_it_was_overta
     let who = identity("h/hubspot/1", "ada@x.test");
     let new = || NewPerson {
         name: "Ada",
-        workspace: "Ada’s workspace",
         identity: &who,
     };
     let mut first = store.begin().await.expect("a transaction");

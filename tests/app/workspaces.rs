@@ -32,6 +32,8 @@ async fn what_another_workspace_has_is_not_there_on_any_route() {
     let mut ada = Visitor::of(&app.url);
     let connection = ada.connect("small").await;
     ada.imported(&connection).await;
+    ada.post("/keys", &[("name", "Report"), ("scope", "read")])
+        .await;
     let database = &stores.settings[0].1;
     let mut eve = Visitor::of(&app.url);
     eve.connect("empty").await;
@@ -45,6 +47,7 @@ async fn what_another_workspace_has_is_not_there_on_any_route() {
                 "connection" => "connections",
                 "identity" => "identities",
                 "run" => "runs",
+                "key" => "api_keys",
                 other => panic!("{address}: say here whose ids {{{other}}} takes"),
             };
             // Ada came first.

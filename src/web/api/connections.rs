@@ -7,7 +7,7 @@ use super::{json, time};
 use crate::store::Connection;
 use crate::web::App;
 use crate::web::errors::Result;
-use crate::web::guard::SignedIn;
+use crate::web::guard::Reader;
 
 #[derive(Serialize)]
 struct List {
@@ -38,11 +38,8 @@ struct Account {
 }
 
 /// `GET /api/v1/connections`
-pub async fn connections_list(
-    app: web::Data<App>,
-    SignedIn(sign_in): SignedIn,
-) -> Result<HttpResponse> {
-    let all = app.store.connections(sign_in.workspace_id).await?;
+pub async fn connections_list(app: web::Data<App>, Reader(caller): Reader) -> Result<HttpResponse> {
+    let all = app.store.connections(caller.workspace_id).await?;
     let connections = all.into_iter().map(|it| ConnectionJson::new(&app, it));
     Ok(json(&List {
         connections: connections.collect(),

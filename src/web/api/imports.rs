@@ -1,15 +1,16 @@
-//! `GET /api/v1/imports` and `/imports/{id}`: runs, and of one how much of every list it has.
+//! `/api/v1/imports`, `/imports/{id}` and `/connections/{id}/import`: runs, of one how much of every list
+//! it has, and a way to ask for one.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::Utc;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{json, time};
-use crate::item::RunId;
-use crate::store::{Covered, Run, StreamProgress};
+use crate::item::{ConnectionId, RunId};
+use crate::store::{Cause, Covered, Run, StreamProgress};
 use crate::web::App;
 use crate::web::errors::{Result, WebError};
-use crate::web::guard::SignedIn;
+use crate::web::guard::{Caller, Importer};
 use crate::web::parameters::Parameters;
 
 /// Imports on one page.
@@ -65,12 +66,12 @@ struct ErrorJson {
 pub async fn imports_list(
     req: HttpRequest,
     app: web::Data<App>,
-    SignedIn(sign_in): SignedIn,
+    caller: Caller,
 ) -> Result<HttpResponse> {
     let given = Parameters::parse(req.query_string(), &["connection", "cursor"])?;
     let connection = given.number("connection", "names no connection")?;
     let before = given.number("cursor", "does not belong to this list")?;
-    let workspace = sign_in.workspace_id;
+    let workspace = caller.workspace_id;
     let mut runs = app
         .store
         .runs(
@@ -92,17 +93,54 @@ pub async fn imports_list(
 /// `GET /api/v1/imports/{run}`
 pub async fn import_show(
     app: web::Data<App>,
-    SignedIn(sign_in): SignedIn,
+    caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse> {
     let id: RunId = id.parse().map_err(|_| WebError::NotFound)?;
-    let run = app.store.run(sign_in.workspace_id, id).await?;
+    let run = app.store.run(caller.workspace_id, id).await?;
     let run = run.ok_or(WebError::NotFound)?;
     let lists = app.store.coverage(id, LISTS).await?;
     Ok(json(&ImportJson {
         streams: lists.into_iter().map(StreamJson::of_list).collect(),
         ..ImportJson::new(&run)
     }))
+}
+
+/// What is wanted of an import.
+#[derive(Default, Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    full: bool,
+}
+
+/// `POST /api/v1/connections/{connection}/import`: an import that is on is kept, not doubled.
+pub async fn connection_import(
+    app: web::Data<App>,
+    Importer(caller): Importer,
+    id: web::Path<String>,
+    body: web::Bytes,
+) -> Result<HttpResponse> {
+    let id: ConnectionId = id.parse().map_err(|_| WebError::NotFound)?;
+    let connection = app.store.connection(caller.workspace_id, id).await?;
+    let connection = connection.ok_or(WebError::NotFound)?;
+    app.providers
+        .find(&connection.provider)
+        .ok_or(WebError::NotFound)?;
+    let wanted = wanted(&body)?;
+    let run = app.store.queue_run(id, Cause::Hand, wanted.full).await?;
+    app.engine.wake();
+    let run = app.store.run(caller.workspace_id, run).await?;
+    let run = run.ok_or(WebError::NotFound)?;
+    Ok(HttpResponse::Accepted().json(ImportJson::new(&run)))
+}
+
+/// No body asks for nothing in particular.
+fn wanted(body: &[u8]) -> Result<Wanted> {
+    if body.is_empty() {
+        return Ok(Wanted::default());
+    }
+    serde_json::from_slice(body)
+        .map_err(|_| WebError::BadForm("full", "must be true or false, in a JSON object".into()))
 }
 
 impl ImportJson {

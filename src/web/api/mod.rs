@@ -1,4 +1,5 @@
-//! The JSON API under `/api/v1`: what pages show, for programs. It is asked with the session cookie.
+//! The JSON API under `/api/v1`: what pages show, for programs. It is asked with a key, or with the
+//! session cookie.
 
 mod connections;
 mod imports;
@@ -9,7 +10,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 pub use connections::connections_list;
-pub use imports::{import_show, imports_list};
+pub use imports::{connection_import, import_show, imports_list};
 pub use problem::problem;
 
 /// Whether a path is the API's: there errors are JSON too.

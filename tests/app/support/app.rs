@@ -1,6 +1,7 @@
 //! The application as a test starts it: the same function, its own stores, the sandbox as HubSpot.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -33,7 +34,7 @@ pub async fn until_within(limit: Duration, what: &str, mut condition: impl Async
 
 /// Stores that one or several applications share.
 pub struct Stores {
-    _folder: TempDir,
+    folder: TempDir,
     pub redis: Option<Redis>,
     pub settings: Vec<(String, String)>,
 }
@@ -44,10 +45,15 @@ impl Stores {
         let folder = tempfile::tempdir().expect("a folder");
         let database = format!("sqlite:{}", folder.path().join("tributary.db").display());
         Self {
-            _folder: folder,
+            folder,
             redis: None,
             settings: vec![("DATABASE_URL".into(), database)],
         }
+    }
+
+    /// Where the files are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// PostgreSQL and Redis.
@@ -59,7 +65,7 @@ impl Stores {
             ("TRIBUTARY_KEYS".into(), Key::random().to_text().to_string()),
         ];
         Self {
-            _folder: tempfile::tempdir().expect("a folder"),
+            folder: tempfile::tempdir().expect("a folder"),
             redis: Some(redis),
             settings,
         }

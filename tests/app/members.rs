@@ -1,0 +1,162 @@
+//! Workspaces of several people: invitations, roles, and the way from one to another.
+
+use reqwest::StatusCode;
+
+use crate::support::app::{App, Stores};
+use crate::support::visitor::Visitor;
+
+/// An application, with somebody whose account is connected.
+async fn with_ada(stores: &Stores) -> (App, tributary::sandbox::Sandbox, Visitor, String) {
+    let (app, sandbox) = App::with_sandbox(stores).await;
+    let mut ada = Visitor::of(&app.url);
+    let connection = ada.connect("small").await;
+    ada.imported(&connection).await;
+    (app, sandbox, ada, connection)
+}
+
+/// The path of an invitation that is made by its button.
+async fn invitation(owner: &mut Visitor, role: &str) -> String {
+    let page = owner.post("/workspace/invites", &[("role", role)]).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text());
+    let link = page.texts("[data-invitation]").remove(0);
+    let at = link.find("/join/").expect("a link");
+    link[at..].to_owned()
+}
+
+async fn joined(app: &App, owner: &mut Visitor, account: &str, role: &str) -> Visitor {
+    let mut guest = Visitor::of(&app.url);
+    guest.connect(account).await;
+    let path = invitation(owner, role).await;
+    assert_eq!(guest.post(&path, &[]).await.location(), "/");
+    guest
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_is_for_one_person_and_once() {
+    let stores = Stores::embedded();
+    let (app, _sandbox, mut ada, connection) = with_ada(&stores).await;
+    let path = invitation(&mut ada, "member").await;
+    // Who is not signed in connects first, and comes back.
+    let mut bob = Visitor::of(&app.url);
+    let seen = bob.get(&path).await;
+    let token = seen.attribute("input[name=join]", "value").expect("a form");
+    let form = [("join", token.as_str())];
+    let callback = bob.consent_with("hubspot", &form, "empty", "approve").await;
+    assert_eq!(bob.get(&callback).await.location(), path);
+    // To look at it is not to use it.
+    for _ in 0..2 {
+        assert_eq!(bob.get(&path).await.texts("main button"), ["Join"]);
+    }
+    assert_eq!(bob.get(&connection).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(bob.post(&path, &[]).await.location(), "/");
+    assert_eq!(bob.get(&connection).await.status, StatusCode::OK);
+    let mut eve = Visitor::of(&app.url);
+    eve.connect("10k").await;
+    for seen in [eve.post(&path, &[]).await, eve.get(&path).await] {
+        assert_eq!(seen.status, StatusCode::NOT_FOUND);
+    }
+    assert_eq!(eve.get(&connection).await.status, StatusCode::NOT_FOUND);
+    assert!(ada.get("/audit").await.text().contains("joined, as member"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_sees_everything_and_decides_nothing_about_others() {
+    let stores = Stores::embedded();
+    let (app, _sandbox, mut ada, _) = with_ada(&stores).await;
+    let mut bob = joined(&app, &mut ada, "empty", "member").await;
+    let members = ada
+        .get("/workspace")
+        .await
+        .attributes("input[name=member]", "value");
+    let [ada_id, bob_id] = &members[..] else {
+        panic!("two members: {members:?}")
+    };
+    let refused = [
+        bob.post("/workspace/invites", &[("role", "member")]).await,
+        bob.post("/workspace", &[("name", "Mine")]).await,
+        bob.post("/workspace", &[("member", bob_id), ("role", "owner")])
+            .await,
+        bob.post("/workspace", &[("member", ada_id), ("role", "none")])
+            .await,
+    ];
+    assert!(
+        refused
+            .iter()
+            .all(|seen| seen.status == StatusCode::FORBIDDEN)
+    );
+    // The last owner stays, whoever asks.
+    let seen = ada
+        .post("/workspace", &[("member", ada_id), ("role", "none")])
+        .await;
+    assert_eq!(seen.status, StatusCode::CONFLICT);
+    let seen = ada
+        .post("/workspace", &[("member", bob_id), ("role", "owner")])
+        .await;
+    assert_eq!(seen.location(), "/workspace");
+    let seen = bob.post("/workspace", &[("name", " Our \n house ")]).await;
+    assert_eq!(seen.location(), "/workspace");
+    assert_eq!(ada.get("/workspace").await.texts("h1"), ["Our house"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_removed_is_back_in_a_workspace_of_their_own_and_so_are_their_keys() {
+    let stores = Stores::embedded();
+    let (app, _sandbox, mut ada, connection) = with_ada(&stores).await;
+    let mut bob = joined(&app, &mut ada, "empty", "member").await;
+    let made = bob
+        .post("/keys", &[("name", "Report"), ("scope", "read")])
+        .await;
+    let bearer = format!("Bearer {}", made.texts("[data-api-key]")[0]);
+    let headers = [("Authorization", bearer.as_str())];
+    let mut program = Visitor::of(&app.url);
+    let mut ask = async || {
+        let seen = program.send(reqwest::Method::GET, "/api/v1/connections", &[], &headers);
+        seen.await.status
+    };
+    assert_eq!(ask().await, StatusCode::OK);
+    let members = ada
+        .get("/workspace")
+        .await
+        .attributes("input[name=member]", "value");
+    let bob_id = members.last().expect("Bob").as_str();
+    let seen = ada
+        .post("/workspace", &[("member", bob_id), ("role", "none")])
+        .await;
+    assert_eq!(seen.location(), "/workspace");
+    assert_eq!(ask().await, StatusCode::UNAUTHORIZED);
+    assert_eq!(bob.get(&connection).await.status, StatusCode::NOT_FOUND);
+    let own = bob.get("/").await;
+    assert_eq!(own.status, StatusCode::OK, "still signed in");
+    assert_eq!(
+        bob.get("/workspace")
+            .await
+            .attributes("input[name=member]", "value")
+            .len(),
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_goes_from_one_workspace_to_another_of_theirs_and_no_further() {
+    let stores = Stores::embedded();
+    let (app, _sandbox, mut ada, connection) = with_ada(&stores).await;
+    let mut bob = joined(&app, &mut ada, "empty", "owner").await;
+    let other = bob
+        .get("/workspace")
+        .await
+        .attribute("input[name=workspace]", "value");
+    let other = other.expect("a workspace of their own");
+    assert_eq!(
+        bob.post("/workspace", &[("workspace", &other)])
+            .await
+            .location(),
+        "/workspace"
+    );
+    assert_eq!(bob.get(&connection).await.status, StatusCode::NOT_FOUND);
+    // Signing in again leads to where they were last.
+    bob.post("/sign-out", &[]).await;
+    bob.connect("empty").await;
+    assert_eq!(bob.get(&connection).await.status, StatusCode::NOT_FOUND);
+    let seen = ada.post("/workspace", &[("workspace", &other)]).await;
+    assert_eq!(seen.status, StatusCode::NOT_FOUND);
+}
