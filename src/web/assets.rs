@@ -29,11 +29,12 @@ macro_rules! asset {
     };
 }
 
-static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
     [
         asset!("tributary.css", "text/css; charset=utf-8"),
         asset!("mark.svg", "image/svg+xml"),
         asset!("icons.svg", "image/svg+xml"),
+        asset!("tributary.js", "text/javascript; charset=utf-8"),
         asset!("vendor/htmx.min.js", "text/javascript; charset=utf-8"),
     ]
 });

@@ -17,6 +17,7 @@ use super::page::{
     Chrome, Here, ItemRow, LifeView, Notice, ProviderView, StateView, When, grouped, length,
 };
 use super::removals::RemovalView;
+use super::tree::Level;
 use crate::import::Every;
 use crate::item::ConnectionId;
 use crate::providers::{Configured, Description};
@@ -41,6 +42,8 @@ struct ConnectionPage {
     /// What imports take of a month's calls, where those are limited.
     cost: Option<String>,
     newest: Vec<ItemRow>,
+    /// Where its trees begin, if its items hold others.
+    tree: Option<Level>,
     /// What a person is asked before it is removed.
     removals: Vec<RemovalView>,
     scopes: Vec<ScopeView>,
@@ -135,6 +138,7 @@ pub async fn connection_show(
         shares_nothing: provider
             .shares_nothing
             .filter(|_| read && connection.items == 0),
+        tree: Level::roots(&app, provider, id).await?,
         removals: RemovalView::all(&questions, provider),
         revokes: provider.revoke_path.is_some(),
         newest: items::rows(&app, newest.rows, &[&connection]).await?,
