@@ -138,7 +138,9 @@ pub async fn connection_show(
         shares_nothing: provider
             .shares_nothing
             .filter(|_| read && connection.items == 0),
-        tree: Level::roots(&app, provider, id).await?,
+        tree: Level::roots(&app, provider, id)
+            .await?
+            .filter(|level| !level.nodes.is_empty()),
         removals: RemovalView::all(&questions, provider),
         revokes: provider.revoke_path.is_some(),
         newest: items::rows(&app, newest.rows, &[&connection]).await?,
