@@ -8,7 +8,7 @@ use super::db::on;
 use super::{Result, Store};
 
 /// How far up a path is followed; what is deeper shows its last steps.
-const DEEPEST: i32 = 60;
+pub(super) const DEEPEST: i32 = 60;
 
 #[derive(sqlx::FromRow)]
 struct Step {

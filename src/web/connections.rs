@@ -19,6 +19,7 @@ use super::page::{
 };
 use super::removals::RemovalView;
 use super::run_view::RunView;
+use super::tree::Level;
 use crate::import::Every;
 use crate::item::ConnectionId;
 use crate::providers::{Configured, Description};
@@ -44,6 +45,8 @@ struct ConnectionPage {
     way_in: WayInState,
     scopes: Vec<ScopeView>,
     history: History,
+    /// Where its trees begin, if its items hold others.
+    tree: Option<Level>,
 }
 
 /// The part that changes while an import is on.
@@ -147,6 +150,7 @@ pub async fn connection_show(
         revokes: provider.revoke_path.is_some(),
         way_in: app.store.way_in_of(id, sign_in.user_id).await?,
         history: History::of(&app, &sign_in, id, None).await?,
+        tree: Level::roots(&app, provider, id).await?,
         scopes: app
             .providers
             .find(provider.slug)

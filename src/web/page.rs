@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::urls;
 use crate::providers::Description;
 use crate::store::{ConnectionState, GrantLife, ListRow, RunState, SignIn};
 
@@ -249,6 +250,8 @@ pub struct ItemRow {
     /// The name of what it stands in.
     pub parent: Option<String>,
     pub url: Option<String>,
+    /// The item's own page.
+    pub address: String,
     pub created: Option<When>,
     pub modified: Option<When>,
     /// Since when it is gone at its provider.
@@ -270,6 +273,7 @@ impl ItemRow {
             .kind(&row.kind)
             .map_or(row.kind.as_str(), |kind| kind.one);
         Self {
+            address: urls::item(&row),
             kind: capital(kind),
             name: row.name,
             provider: provider.into(),
@@ -284,7 +288,7 @@ impl ItemRow {
 }
 
 /// A link that came with data is shown only where it cannot be a script.
-fn is_web_link(url: &str) -> bool {
+pub fn is_web_link(url: &str) -> bool {
     url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 

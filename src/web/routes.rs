@@ -12,8 +12,8 @@ use actix_web::{Error, HttpResponse, Resource, Route};
 use super::errors::{self, WebError};
 use super::{
     App, api, assets, audit, authorize, connections, disconnect, docs, guard, headers, health,
-    history, home, imports, items, join, keys, limits, load, log, oauth_callback, origin, removals,
-    schedule, session, sessions, sign_in_link, sign_out, urls, way_in, workspace,
+    history, home, imports, item, items, join, keys, limits, load, log, oauth_callback, origin,
+    removals, schedule, session, sessions, sign_in_link, sign_out, urls, way_in, workspace,
 };
 
 /// The largest form that any page sends.
@@ -74,6 +74,7 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                         read().to(items::provider_items_list),
                     ))
                     .service(closed(urls::ITEMS, read().to(items::items_list)))
+                    .service(closed(urls::ITEM, read().to(item::item_show)))
                     .service(closed(
                         urls::CONNECTION,
                         read().to(connections::connection_show),

@@ -3,7 +3,17 @@
 
 use std::borrow::Borrow;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use crate::item::{ConnectionId, IdentityId, KeyId, RunId};
+use crate::store::ListRow;
+
+/// What is written otherwise in a part of an address.
+const PART: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 pub const HOME: &str = "/";
 pub const AUTHORIZE: &str = "/integrations/{provider}/authorize";
@@ -11,6 +21,7 @@ pub const CALLBACK: &str = "/integrations/{provider}/oauth2callback";
 pub const LOAD: &str = "/integrations/{provider}/load";
 pub const PROVIDER_ITEMS: &str = "/integrations/{provider}/items";
 pub const ITEMS: &str = "/items";
+pub const ITEM: &str = "/items/{connection}/{kind}/{item:.+}";
 pub const CONNECTION: &str = "/connections/{connection}";
 pub const CONNECTION_EVENTS: &str = "/connections/{connection}/events";
 pub const CONNECTION_IMPORTS: &str = "/connections/{connection}/imports";
@@ -168,6 +179,38 @@ pub fn removals(id: impl Borrow<ConnectionId>) -> String {
 
 pub fn disconnect(id: impl Borrow<ConnectionId>) -> String {
     DISCONNECT.replace("{connection}", &id.borrow().to_string())
+}
+
+/// The page of an item.
+pub fn item(row: impl Borrow<ListRow>) -> String {
+    let row = row.borrow();
+    let part = |text: &str| utf8_percent_encode(text, PART).to_string();
+    let page = ITEM
+        .replace("{connection}", &row.connection.to_string())
+        .replace("{kind}", &part(&row.kind))
+        .replace("{item:.+}", &part(&row.provider_id));
+    match row.container.as_str() {
+        "" => page,
+        container => format!("{page}?in={}", part(container)),
+    }
+}
+
+/// What stands in an item, as a level of a tree.
+pub fn item_tree(row: &ListRow) -> String {
+    let page = item(row);
+    let sign = if page.contains('?') { '&' } else { '?' };
+    format!("{page}{sign}tree=1")
+}
+
+/// The list of what stands in an item.
+pub fn items_in(row: &ListRow) -> String {
+    let part = |text: &str| utf8_percent_encode(text, PART).to_string();
+    format!(
+        "{ITEMS}?connection={}&parent={}&in={}",
+        row.connection,
+        part(&row.provider_id),
+        part(&row.container)
+    )
 }
 
 /// The list of one connection.

@@ -43,7 +43,7 @@ async fn items(visitor: &mut Visitor) -> Vec<String> {
     let mut next = Some("/items?limit=200".to_owned());
     while let Some(path) = next {
         let page = visitor.get(&path).await;
-        items.extend(page.attributes("table.list a.name", "href"));
+        items.extend(page.attributes("table.list a.out", "href"));
         next = page.attribute("a#more", "href");
     }
     items

@@ -14,7 +14,7 @@ async fn ids(visitor: &mut Visitor) -> Vec<String> {
     while let Some(path) = next {
         let page = visitor.get(&path).await;
         ids.extend(
-            page.attributes("table.list a.name", "href")
+            page.attributes("table.list a.out", "href")
                 .into_iter()
                 .filter_map(|url| url.rsplit_once("/record/").map(|(_, id)| id.to_owned())),
         );

@@ -14,6 +14,7 @@ mod ephemeral;
 mod errors;
 mod hubspot;
 mod imports;
+mod item;
 mod keys;
 mod ledger;
 mod limits;

@@ -27,7 +27,7 @@ async fn urls(visitor: &mut Visitor) -> Vec<String> {
     let (mut urls, mut next) = (Vec::new(), Some("/items?limit=200".to_owned()));
     while let Some(path) = next {
         let page = visitor.get(&path).await;
-        urls.extend(page.attributes("table.list a.name", "href"));
+        urls.extend(page.attributes("table.list a.out", "href"));
         next = page.attribute("a#more", "href");
     }
     urls

@@ -1,0 +1,113 @@
+//! One item: the record as it came, what it stands in, and what stands in it.
+
+use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
+
+use super::list::{ListRow, ROW, Row};
+use super::paths::DEEPEST;
+use super::{Result, Store, on, time};
+use crate::item::{ConnectionId, WorkspaceId};
+
+/// What names an item. Where an id stands in several containers and none is named, it is the first.
+pub struct ItemKey<'a> {
+    pub connection: ConnectionId,
+    pub kind: &'a str,
+    pub id: &'a str,
+    pub container: Option<&'a str>,
+}
+
+/// An item with all that is kept of it.
+pub struct Whole {
+    pub row: ListRow,
+    /// As it came, byte for byte.
+    pub raw: Vec<u8>,
+    /// When an import last met it; `None` for one that a person had kept.
+    pub seen_at: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// An item of the workspace.
+    pub async fn item(&self, workspace: WorkspaceId, key: &ItemKey<'_>) -> Result<Option<Whole>> {
+        let row: Option<Row> = on!(self.pools.read, db => {
+            let mut sql = QueryBuilder::new("SELECT ");
+            sql.push(ROW).push(
+                " FROM items i WHERE EXISTS (SELECT 1 FROM connections c WHERE c.id = i.connection_id
+                    AND c.disconnected_at IS NULL AND c.workspace_id = ").push_bind(workspace)
+                .push(") AND i.connection_id = ").push_bind(key.connection)
+                .push(" AND i.type = ").push_bind(key.kind)
+                .push(" AND i.provider_id = ").push_bind(key.id);
+            if let Some(container) = key.container {
+                sql.push(" AND i.container = ").push_bind(container);
+            }
+            sql.push(" ORDER BY i.gone_at IS NOT NULL, i.container LIMIT 1")
+                .build_query_as().fetch_optional(db).await
+        })?;
+        let Some(row) = row.map(ListRow::from) else {
+            return Ok(None);
+        };
+        let kept: Option<(Vec<u8>, Option<i64>)> = on!(self.pools.read, db => sqlx::query_as(
+            "SELECT w.raw, r.started_at FROM items i JOIN item_raws w ON w.item_id = i.id
+             LEFT JOIN runs r ON r.id = i.seen_run WHERE i.id = $1")
+            .bind(row.id).fetch_optional(db).await)?;
+        Ok(kept.map(|(raw, seen_at)| Whole {
+            row,
+            raw,
+            seen_at: seen_at.map(time),
+        }))
+    }
+
+    /// What an item stands in, outermost first. Pages may name each other as parent: the way up ends
+    /// before it comes round.
+    pub async fn above(&self, item: &ListRow) -> Result<Vec<ListRow>> {
+        let mut passed = vec![item.id];
+        let mut above: Vec<ListRow> = Vec::new();
+        while let Some(next) = self.parent(*passed.last().unwrap_or(&item.id)).await?
+            && !passed.contains(&next.id)
+            && above.len() < DEEPEST as usize
+        {
+            passed.push(next.id);
+            above.push(next);
+        }
+        above.reverse();
+        Ok(above)
+    }
+
+    async fn parent(&self, item: i64) -> Result<Option<ListRow>> {
+        let row: Option<Row> = on!(self.pools.read, db => {
+            let mut sql = QueryBuilder::new("SELECT ");
+            sql.push(ROW).push(
+                " FROM items below JOIN items i ON i.connection_id = below.connection_id
+                    AND i.container = below.parent_container AND i.type = below.parent_kind
+                    AND i.provider_id = below.parent_id AND i.gone_at IS NULL
+                 WHERE below.id = ").push_bind(item)
+                .build_query_as().fetch_optional(db).await
+        })?;
+        Ok(row.map(ListRow::from))
+    }
+
+    /// Items of these types that stand in nothing that is here: where a tree begins.
+    pub async fn roots(
+        &self,
+        connection: ConnectionId,
+        kinds: &[&str],
+        limit: usize,
+    ) -> Result<Vec<ListRow>> {
+        let mut roots = Vec::new();
+        for kind in kinds {
+            let rows: Vec<Row> = on!(self.pools.read, db => {
+                let mut sql = QueryBuilder::new("SELECT ");
+                sql.push(ROW).push(
+                    " FROM items i WHERE i.gone_at IS NULL AND i.connection_id = ").push_bind(connection)
+                    .push(" AND i.type = ").push_bind(*kind)
+                    .push(" AND NOT EXISTS (SELECT 1 FROM items p WHERE p.connection_id = i.connection_id
+                        AND p.container = i.parent_container AND p.type = i.parent_kind
+                        AND p.provider_id = i.parent_id AND p.gone_at IS NULL)
+                     ORDER BY i.sort_name, i.id LIMIT ").push_bind(limit as i64)
+                    .build_query_as().fetch_all(db).await
+            })?;
+            roots.extend(rows.into_iter().map(ListRow::from));
+        }
+        roots.truncate(limit);
+        Ok(roots)
+    }
+}

@@ -1,0 +1,107 @@
+//! One item: its page, what stands beside the list, and what stands in what.
+
+use reqwest::StatusCode;
+
+use crate::support::app::{App, Start, Stores, sandbox_for};
+use crate::support::browser::{Browser, Look};
+use crate::support::visitor::Visitor;
+
+/// An application with an account of this provider that was imported.
+async fn with(slug: &str, stores: &Stores) -> (App, tributary::sandbox::Sandbox, Visitor) {
+    let rate = format!("{}_RATE", slug.to_uppercase());
+    let start = Start::on(stores).with(&rate, "off");
+    let sandbox = sandbox_for(&[start.port()], |options| options.rate = Some(100_000));
+    let app = start.provider_at(slug, &sandbox.url()).go().await;
+    let mut ada = Visitor::of(&app.url);
+    let connection = ada.connect_to(slug, "small").await;
+    ada.imported(&connection).await;
+    (app, sandbox, ada)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_item_of_a_list_has_a_page_that_says_where_it_stands() {
+    for slug in ["hubspot", "notion", "airtable"] {
+        let stores = Stores::embedded();
+        let (_app, _sandbox, mut ada) = with(slug, &stores).await;
+        let list = ada.get("/items?limit=200").await;
+        let pages = list.attributes("table.list a.name", "href");
+        assert!(pages.len() > 50);
+        for page in pages.iter().step_by(7) {
+            let seen = ada.get(page).await;
+            assert_eq!(seen.status, StatusCode::OK, "{page}");
+            assert!(seen.count("nav.crumbs a") >= 1, "{page}");
+            assert!(!seen.texts("#raw")[0].is_empty(), "{page}");
+        }
+        let nowhere = pages[0].replace("/items/1/", "/items/2/");
+        assert_eq!(ada.get(&nowhere).await.status, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tree_is_walked_level_by_level_from_a_root_to_a_record() {
+    let stores = Stores::embedded();
+    let (_app, _sandbox, mut ada) = with("airtable", &stores).await;
+    let page = ada.get("/connections/1").await;
+    let bases = page.attributes("ul.level > li > details > div", "hx-get");
+    assert_eq!(bases.len(), 4);
+    let tables = ada.fragment(&bases[0]).await;
+    let tables = tables.attributes("ul.level > li > details > div", "hx-get");
+    assert!(!tables.is_empty());
+    let records = ada.fragment(&tables[0]).await;
+    let records = records.attributes("ul.level > li > a", "href");
+    assert!(!records.is_empty());
+    let record = ada.get(&records[0]).await;
+    // The account, its base, its table.
+    assert_eq!(record.count("nav.crumbs a"), 3);
+}
+
+/// Opens an item from the list, and what stands in it.
+async fn looks_at_an_item(look: Look, name: &str) {
+    let stores = Stores::embedded();
+    let start = Start::on(&stores).with("NOTION_RATE", "off");
+    let sandbox = sandbox_for(&[start.port()], |options| options.rate = Some(100_000));
+    let app = start.provider_at("notion", &sandbox.url()).go().await;
+    let scripts = look.scripts;
+    let browser = Browser::open(look).await;
+    browser.goto(&app.url).await;
+    browser.press("Connect Notion").await;
+    browser.choose("account", "small").await;
+    browser.press("Approve").await;
+    browser.see("Import finished").await;
+    browser.screenshot(&format!("{name}-1-connection")).await;
+    browser
+        .goto(&format!("{}/items?type=database", app.url))
+        .await;
+    browser.press_in("table.list", "Tasks").await;
+    browser.see_at("#item-name").await;
+    browser.screenshot(&format!("{name}-2-item")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    let is_beside = browser.count("#beside article").await == 1;
+    assert_eq!(
+        is_beside, scripts,
+        "without scripts it is a page of its own"
+    );
+    if scripts {
+        browser.press_in("#beside", "Close").await;
+        browser.see_count("#beside article", 0).await;
+    }
+    app.stop().await;
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_scripts_an_item_opens_beside_the_list() {
+    looks_at_an_item(Look::default(), "item").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_scripts_on_a_phone_an_item_is_a_page() {
+    let look = Look {
+        scripts: false,
+        width: 360,
+        height: 740,
+        dark: true,
+    };
+    looks_at_an_item(look, "item-phone").await;
+}
