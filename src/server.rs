@@ -34,7 +34,7 @@ const SETTLE: Duration = Duration::from_secs(20);
 const SWEEP: Duration = Duration::from_secs(60);
 /// How often grants near their end are looked for: the shortest life that is kept up is twice this.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// How often old audit entries are looked for.
+/// How often old audit entries and old changes are looked for.
 const FORGET: Duration = Duration::from_secs(3_600);
 /// How often new names are looked for.
 const LIST_NAMES: Duration = Duration::from_secs(1);
@@ -345,19 +345,30 @@ async fn keep_alive(grants: Arc<Grants>, stop: CancellationToken) {
     }
 }
 
-/// Forgets entries of the audit trail that are too old, a few at a time.
+/// Forgets entries of the audit trail and changes that are too old, a few at a time.
 async fn forget(store: Arc<Store>, stop: CancellationToken) {
     loop {
-        match store.forget_old_audit(Utc::now()).await {
-            Ok(forgotten) if forgotten > 0 => continue,
+        match forget_some(&store).await {
+            // The next step after whoever waits to write.
+            Ok(true) if !stop.is_cancelled() => {
+                tokio::task::yield_now().await;
+                continue;
+            }
             Ok(_) => {}
-            Err(error) => tracing::debug!(%error, "old audit entries could not be forgotten yet"),
+            Err(error) => tracing::debug!(%error, "what is too old could not be forgotten yet"),
         }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(FORGET) => {}
         }
     }
+}
+
+async fn forget_some(store: &Store) -> store::Result<bool> {
+    let now = Utc::now();
+    let entries = store.forget_old_audit(now).await?;
+    let changes = store.forget_old_changes(now).await?;
+    Ok(entries > 0 || changes > 0)
 }
 
 /// Lists new names for the search, block by block, behind the imports.

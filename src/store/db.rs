@@ -17,6 +17,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Connection, Postgres, Sqlite, Transaction};
 
+use super::changes::News;
 use super::{Error, Result, is_locked, migrations};
 
 /// How long any call may take before the store counts as away.
@@ -42,7 +43,11 @@ pub enum Either<S, P> {
 pub type Pool = Either<SqlitePool, PgPool>;
 
 /// A write transaction. Dropped without [`Tx::commit`], it is rolled back.
-pub struct Tx(pub(super) Either<SqliteTx, Transaction<'static, Postgres>>);
+pub struct Tx {
+    pub(super) db: Either<SqliteTx, Transaction<'static, Postgres>>,
+    /// What the feed is to tell of it, written at its end.
+    pub(super) news: Vec<News>,
+}
 
 /// A transaction on SQLite's one writer. SQLite ends a transaction by itself when the disk is full or
 /// fails, and sqlx's own would then wait on that connection for an end that has been; so one that was
@@ -102,7 +107,7 @@ macro_rules! on {
 macro_rules! within {
     ($tx:expr, $db:ident => $query:expr) => {
         $crate::store::db::deadline(async {
-            match &mut $tx.0 {
+            match &mut $tx.db {
                 $crate::store::db::Either::Sqlite(tx) => {
                     let $db = tx.connection();
                     $query
@@ -252,10 +257,14 @@ impl Pools {
 
     pub async fn begin(&self) -> Result<Tx> {
         deadline(async {
-            Ok(Tx(match &self.write {
+            let db = match &self.write {
                 Either::Sqlite(pool) => Either::Sqlite(SqliteTx::begin(pool).await?),
                 Either::Postgres(pool) => Either::Postgres(pool.begin().await?),
-            }))
+            };
+            Ok(Tx {
+                db,
+                news: Vec::new(),
+            })
         })
         .await
     }
@@ -285,9 +294,10 @@ async fn start_sqlite(options: &SqliteConnectOptions) -> Result<SqliteConnection
 }
 
 impl Tx {
-    pub async fn commit(self) -> Result<()> {
+    pub async fn commit(mut self) -> Result<()> {
+        self.write_news().await?;
         deadline(async {
-            match self.0 {
+            match self.db {
                 Either::Sqlite(tx) => tx.commit().await,
                 Either::Postgres(tx) => tx.commit().await,
             }

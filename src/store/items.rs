@@ -1,12 +1,13 @@
 //! Items: how pages of them are written.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::QueryBuilder;
 
 use super::Result;
+use super::changes::ChangeKind;
 use super::db::{Done, Tx, within};
 use super::names::folded;
 use crate::item::{ConnectionId, Item, RunId};
@@ -91,13 +92,15 @@ impl Tx {
                 })
                 .collect();
             let mut to_write = Vec::new();
+            let mut known = HashSet::new();
             let mut seen = Vec::new();
             for (key, item) in page {
                 let print = fingerprint(item);
                 match stored.get(key).filter(|row| !row.is_gone) {
                     Some(row) if row.fingerprint == print => seen.push(row.id),
-                    Some(_) => {
+                    Some(row) => {
                         counts.changed += 1;
+                        known.insert(row.id);
                         to_write.push((*item, print));
                     }
                     None => {
@@ -109,7 +112,11 @@ impl Tx {
             }
             counts.unchanged += seen.len() as i64;
             self.mark_seen(run, &seen).await?;
-            self.write(connection, run, &to_write).await?;
+            let written = self.write(connection, run, &to_write).await?;
+            let (changed, added): (Vec<i64>, Vec<i64>) =
+                written.into_iter().partition(|id| known.contains(id));
+            self.tell(connection, ChangeKind::Added, added);
+            self.tell(connection, ChangeKind::Changed, changed);
         }
         for (kind, fresh) in fresh_by_kind {
             self.count(connection, kind, fresh).await?;
@@ -153,14 +160,15 @@ impl Tx {
         Ok(())
     }
 
+    /// Writes items that are new or changed, and says which rows they are.
     async fn write(
         &mut self,
         connection: ConnectionId,
         run: RunId,
         items: &[(&Item, [u8; 16])],
-    ) -> Result<()> {
+    ) -> Result<Vec<i64>> {
         if items.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let ms = |time: Option<DateTime<Utc>>| time.map_or(NO_TIME, |t| t.timestamp_millis());
         let written: Vec<(i64, String, String, String)> = within!(self, db => {
@@ -203,7 +211,7 @@ impl Tx {
             sql.push(" ON CONFLICT (item_id) DO UPDATE SET raw = excluded.raw");
             sql.build().execute(db).await.map(Done::rows)
         })?;
-        Ok(())
+        Ok(written.into_iter().map(|(id, ..)| id).collect())
     }
 
     pub(super) async fn count(

@@ -118,8 +118,13 @@ pub struct Span {
     pub next: Option<Mark>,
 }
 
+/// The columns of a [`Row`], of items called `i`.
+pub(super) const ROW: &str =
+    "i.id, i.connection_id, i.container, i.type AS kind, i.provider_id, i.name, i.url,
+    i.created_at, i.modified_at, i.parent_id, i.gone_at";
+
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: i64,
     connection_id: ConnectionId,
     container: String,
@@ -173,10 +178,8 @@ impl Store {
             return Ok(Vec::new());
         }
         let mut sql = Sql::on(&self.pools.read);
-        sql.push(
-            "SELECT id, connection_id, container, type AS kind, provider_id, name, url, created_at,
-                modified_at, parent_id, gone_at FROM items WHERE ",
-        );
+        sql.push("SELECT ");
+        sql.push(ROW).push(" FROM items i WHERE ");
         sql.id_in(marks.iter().map(|mark| mark.id).collect());
         let rows: Vec<Row> = sql.all(&self.pools.read).await?;
         let mut rows: HashMap<i64, Row> = rows.into_iter().map(|row| (row.id, row)).collect();

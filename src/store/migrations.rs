@@ -19,7 +19,7 @@ macro_rules! step {
 }
 
 /// In their order; the first is number 1.
-const ALL: [Step; 9] = [
+const ALL: [Step; 10] = [
     step!("0001_start"),
     step!("0002_audit"),
     step!("0003_ways_in"),
@@ -29,6 +29,7 @@ const ALL: [Step; 9] = [
     step!("0007_sweeps"),
     step!("0008_keys"),
     step!("0010_list"),
+    step!("0012_changes"),
 ];
 
 /// sqlx takes no lock around SQLite migrations. Inside one immediate transaction its own ones become

@@ -2,6 +2,7 @@
 
 use sqlx::QueryBuilder;
 
+use super::changes::ChangeKind;
 use super::db::{Done, Tx, on, within};
 use super::sources::key;
 use super::{Error, Result, Store, now};
@@ -169,25 +170,28 @@ impl Tx {
         if ids.is_empty() {
             return Ok(0);
         }
-        let kinds: Vec<String> = within!(self, db => {
+        let dropped: Vec<(i64, String)> = within!(self, db => {
             let mut sql = QueryBuilder::new("UPDATE items SET gone_at = ");
             sql.push_bind(now()).push(" WHERE gone_at IS NULL AND seen_run < ")
                 .push_bind(run).push(" AND id IN (");
             let mut list = sql.separated(", ");
             ids.iter().for_each(|id| { list.push_bind(*id); });
-            sql.push(") RETURNING type");
-            sql.build_query_scalar().fetch_all(db).await
+            sql.push(") RETURNING id, type");
+            sql.build_query_as().fetch_all(db).await
         })?;
-        for (kind, gone) in counted(&kinds) {
+        for (kind, gone) in counted(&dropped) {
             self.count(connection, kind, -gone).await?;
         }
-        Ok(kinds.len() as i64)
+        let ids = dropped.iter().map(|(id, _)| *id);
+        self.tell(connection, ChangeKind::Deleted, ids);
+        Ok(dropped.len() as i64)
     }
 }
 
-fn counted(kinds: &[String]) -> std::collections::BTreeMap<&str, i64> {
+/// How many there are of each type.
+fn counted(dropped: &[(i64, String)]) -> std::collections::BTreeMap<&str, i64> {
     let mut counted = std::collections::BTreeMap::new();
-    for kind in kinds {
+    for (_, kind) in dropped {
         *counted.entry(kind.as_str()).or_default() += 1;
     }
     counted
