@@ -17,6 +17,7 @@ mod health;
 mod home;
 mod imports;
 mod items;
+pub mod items_export;
 mod items_view;
 mod join;
 mod keys;
@@ -58,6 +59,7 @@ use crate::vault::Vault;
 
 pub use allow::Allow;
 pub use authorize::is_loopback;
+pub use errors::WebError;
 pub use limits::Rate;
 pub use proxies::TrustedProxies;
 pub use routes::site;

@@ -3,6 +3,7 @@
 
 use std::borrow::Borrow;
 
+use crate::export::Format;
 use crate::item::{ConnectionId, IdentityId, KeyId, RunId};
 
 pub const HOME: &str = "/";
@@ -11,6 +12,7 @@ pub const CALLBACK: &str = "/integrations/{provider}/oauth2callback";
 pub const LOAD: &str = "/integrations/{provider}/load";
 pub const PROVIDER_ITEMS: &str = "/integrations/{provider}/items";
 pub const ITEMS: &str = "/items";
+pub const EXPORT: &str = "/items.{format}";
 pub const CONNECTION: &str = "/connections/{connection}";
 pub const SCHEDULE: &str = "/connections/{connection}/schedule";
 pub const REMOVALS: &str = "/connections/{connection}/removals";
@@ -29,10 +31,14 @@ pub const WORKSPACE: &str = "/workspace";
 pub const WORKSPACE_INVITES: &str = "/workspace/invites";
 pub const JOIN: &str = "/join/{token}";
 pub const AUDIT: &str = "/audit";
+pub const API_ITEMS: &str = "/api/v1/items";
+pub const API_ITEM: &str = "/api/v1/items/{connection}/{kind}/{item}";
+pub const API_CHANGES: &str = "/api/v1/changes";
 pub const API_CONNECTIONS: &str = "/api/v1/connections";
 pub const API_CONNECTION_IMPORT: &str = "/api/v1/connections/{connection}/import";
 pub const API_IMPORTS: &str = "/api/v1/imports";
 pub const API_IMPORT: &str = "/api/v1/imports/{run}";
+pub const API_OPENAPI: &str = "/api/v1/openapi.json";
 pub const DOCS_ERRORS: &str = "/docs/errors";
 pub const ASSET: &str = "/static/{hash}/{name:.*}";
 pub const HEALTHZ: &str = "/healthz";
@@ -54,6 +60,11 @@ pub fn home_connect(slug: &str) -> String {
 
 pub fn items() -> &'static str {
     ITEMS
+}
+
+/// The whole list as a file.
+pub fn export(format: Format) -> String {
+    EXPORT.replace("{format}", format.as_str())
 }
 
 pub fn sessions() -> &'static str {
