@@ -12,7 +12,7 @@ use crate::store::{Above, Connection, Filters, ListQuery, Mark, Sort, SortBy, St
 use crate::vault::{Owner, Vault};
 
 pub const LIMIT: usize = 50;
-const LARGEST_LIMIT: usize = 200;
+pub const LARGEST_LIMIT: usize = 200;
 /// Words in one search; nobody types more.
 const MOST_WORDS: usize = 32;
 

@@ -37,6 +37,7 @@ struct ChangeJson {
     item: Option<ItemJson>,
     /// Which connection was removed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     connection_id: Option<String>,
 }
 
@@ -46,7 +47,7 @@ struct ChangeJson {
 #[expect(dead_code, reason = "says what is read by name")]
 struct Asked {
     /// At most so many; 50 without it
-    #[param(minimum = 1, maximum = 200)]
+    #[param(schema_with = super::openapi::limit)]
     limit: Option<i32>,
     /// Where to go on: `next_cursor` of the answer before. Without it: from the oldest that is kept
     cursor: Option<String>,

@@ -3,7 +3,8 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::Utc;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{json, time};
@@ -140,11 +141,11 @@ pub async fn import_show(
 }
 
 /// What is wanted of an import.
-#[derive(Default, Deserialize, ToSchema)]
+#[derive(Default, ToSchema)]
 #[schema(as = WantedImport)]
 pub struct Wanted {
     /// Everything again, not only what has changed
-    #[serde(default)]
+    #[schema(required = false)]
     full: bool,
 }
 
@@ -177,11 +178,17 @@ pub async fn connection_import(
 
 /// No body asks for nothing in particular.
 fn wanted(body: &[u8]) -> Result<Wanted> {
+    let wrong = || WebError::BadForm("full", "must be true or false, in a JSON object".into());
     if body.is_empty() {
         return Ok(Wanted::default());
     }
-    serde_json::from_slice(body)
-        .map_err(|_| WebError::BadForm("full", "must be true or false, in a JSON object".into()))
+    // Not at once into the struct: a list of its fields would do as well then.
+    let given: Option<Map<String, Value>> = serde_json::from_slice(body).map_err(|_| wrong())?;
+    match given.unwrap_or_default().remove("full") {
+        None => Ok(Wanted::default()),
+        Some(Value::Bool(full)) => Ok(Wanted { full }),
+        Some(_) => Err(wrong()),
+    }
 }
 
 impl ImportJson {
@@ -244,6 +251,30 @@ impl StreamJson {
             coverage: list.coverage.map(|coverage| coverage.as_str()),
             reason: list.reason,
             held: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_is_asked_for_by_an_object_or_by_nothing() {
+        let full = |body: &str| wanted(body.as_bytes()).map(|wanted| wanted.full).ok();
+        for nothing in ["", "null", "{}", r#"{"other": 1}"#, r#"{"full": false}"#] {
+            assert_eq!(full(nothing), Some(false), "{nothing}");
+        }
+        assert_eq!(full(r#"{"full": true}"#), Some(true));
+        for wrong in [
+            "[]",
+            "[true]",
+            "true",
+            "{",
+            r#"{"full": 1}"#,
+            r#"{"full": null}"#,
+        ] {
+            assert_eq!(full(wrong), None, "{wrong}");
         }
     }
 }

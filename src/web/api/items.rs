@@ -80,7 +80,7 @@ struct Asked {
     /// The order; `-modified` without it, ties by id, what has no time last
     sort: Option<String>,
     /// At most so many; 50 without it
-    #[param(minimum = 1, maximum = 200)]
+    #[param(schema_with = super::openapi::limit)]
     limit: Option<i32>,
     /// Where to go on: `next_cursor` of the answer before, with the same filters and order
     cursor: Option<String>,

@@ -5,14 +5,16 @@ use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, Parameter, PathItem};
 use utoipa::openapi::schema::{Schema, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Object, ObjectBuilder, Ref, Response, ResponseBuilder};
+use utoipa::openapi::{
+    ContentBuilder, Object, ObjectBuilder, OneOfBuilder, Ref, Response, ResponseBuilder,
+};
 
 use super::problem::{CONTENT_TYPE, Problem};
 use super::{changes, connections, imports, items, json};
 use crate::providers::Providers;
 use crate::web::errors::Result;
 use crate::web::guard::Caller;
-use crate::web::list_parameters::SORTS;
+use crate::web::list_parameters::{LARGEST_LIMIT, SORTS};
 use crate::web::{App, session, urls};
 
 /// What every address can answer instead, and why.
@@ -33,6 +35,9 @@ const WITH_BODY: [(&str, &str); 2] = [
     ("413", "The body is too long"),
     ("422", "A field of the body cannot be used"),
 ];
+
+/// An empty parameter counts as absent.
+const ABSENT: &str = "";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -61,6 +66,7 @@ pub async fn openapi_show(app: web::Data<App>, _caller: Caller) -> Result<HttpRe
 /// The document of an installation: which providers there are is known to those alone.
 fn document(providers: &Providers, is_https: bool) -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
+    document.info.license = None;
     for (path, item) in &mut document.paths.paths {
         let has_names = path.contains('{');
         operations(item).for_each(|operation| complete(operation, has_names, providers));
@@ -91,7 +97,8 @@ fn complete(operation: &mut Operation, has_names: bool, providers: &Providers) {
         answers.insert(status.into(), problem(what).into());
     }
     for parameter in operation.parameters.iter_mut().flatten() {
-        if let Some(words) = choices(parameter, providers) {
+        if let Some(mut words) = choices(parameter, providers) {
+            words.push(ABSENT);
             parameter.schema = Some(Schema::Object(one_of(words)).into());
         }
     }
@@ -127,6 +134,18 @@ fn one_of(words: impl IntoIterator<Item = &'static str>) -> Object {
         .schema_type(Type::String)
         .enum_values(Some(words))
         .build()
+}
+
+pub(super) fn limit() -> Schema {
+    let number = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1))
+        .maximum(Some(LARGEST_LIMIT));
+    OneOfBuilder::new()
+        .item(number)
+        .item(one_of([ABSENT]))
+        .build()
+        .into()
 }
 
 pub(super) fn connection_states() -> Object {
