@@ -11,6 +11,7 @@ pub mod settings;
 
 pub mod web;
 
+pub mod export;
 pub mod import;
 pub mod oauth;
 

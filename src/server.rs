@@ -34,7 +34,7 @@ const SETTLE: Duration = Duration::from_secs(20);
 const SWEEP: Duration = Duration::from_secs(60);
 /// How often grants near their end are looked for: the shortest life that is kept up is twice this.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// How often old runs and audit entries are looked for.
+/// How often old runs, audit entries and changes are looked for.
 const FORGET: Duration = Duration::from_secs(3_600);
 /// How often it is looked for runs whose listings need not be told apart any more.
 const FOLD: Duration = Duration::from_secs(600);
@@ -350,17 +350,12 @@ async fn keep_alive(grants: Arc<Grants>, stop: CancellationToken) {
     }
 }
 
-/// Forgets entries of the audit trail and runs that are too old, a few at a time.
+/// Forgets audit entries, runs and changes that are too old, a few at a time.
 async fn forget(store: Arc<Store>, stop: CancellationToken) {
     loop {
-        let now = Utc::now();
-        let forgotten = async {
-            Ok::<_, store::Error>(
-                store.forget_old_audit(now).await? + store.forget_old_runs(now).await?,
-            )
-        };
-        match forgotten.await {
-            Ok(forgotten) if forgotten > 0 && !stop.is_cancelled() => {
+        match forget_some(&store).await {
+            // The next step after whoever waits to write.
+            Ok(true) if !stop.is_cancelled() => {
                 tokio::task::yield_now().await;
                 continue;
             }
@@ -372,6 +367,14 @@ async fn forget(store: Arc<Store>, stop: CancellationToken) {
             () = tokio::time::sleep(FORGET) => {}
         }
     }
+}
+
+async fn forget_some(store: &Store) -> store::Result<bool> {
+    let now = Utc::now();
+    let entries = store.forget_old_audit(now).await?;
+    let runs = store.forget_old_runs(now).await?;
+    let changes = store.forget_old_changes(now).await?;
+    Ok(entries > 0 || runs > 0 || changes > 0)
 }
 
 /// Makes sums of what older runs say of each listing, step by step.

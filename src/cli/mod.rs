@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod export;
 mod keys;
 mod sandbox;
 mod serve;
@@ -35,6 +36,8 @@ enum Command {
     Sandbox(sandbox::SandboxArgs),
     /// Read the settings, reach stores and providers, and print every finding
     Check,
+    /// Write the items that the list shows: to standard output, or to a file
+    Export(export::ExportArgs),
     /// Sealing keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -49,6 +52,7 @@ pub async fn run() -> ExitCode {
         Command::Demo(args) => demo::run(args).await,
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::Check => check::run().await,
+        Command::Export(args) => export::run(args).await,
         Command::Keys(command) => keys::run(command).await,
         Command::SignInLink(args) => sign_in_link::run(args).await,
     }

@@ -35,10 +35,12 @@ pub enum Deed {
     Joined,
     ChangedRole,
     RemovedMember,
+    /// By nobody where the host did it on the command line.
+    Exported,
 }
 
 impl Deed {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::SignedIn,
         Self::SignedInByLink,
         Self::SignedOut,
@@ -58,6 +60,7 @@ impl Deed {
         Self::Joined,
         Self::ChangedRole,
         Self::RemovedMember,
+        Self::Exported,
     ];
 
     /// As it is stored.
@@ -82,6 +85,7 @@ impl Deed {
             Self::Joined => "joined",
             Self::ChangedRole => "changed_role",
             Self::RemovedMember => "removed_member",
+            Self::Exported => "exported",
         }
     }
 

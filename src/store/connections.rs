@@ -256,6 +256,7 @@ impl Store {
             provider: Some(&left.provider),
         })
         .await?;
+        tx.tell_removed(id);
         tx.commit().await?;
         Ok(Some(left))
     }

@@ -19,6 +19,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, Postgres, Sqlite, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::changes::News;
 use super::{Error, Result, is_locked, migrations};
 
 /// How long any call may take before the store counts as away.
@@ -51,6 +52,8 @@ pub type Pool = Either<SqlitePool, PgPool>;
 /// A write transaction. Dropped without [`Tx::commit`], it is rolled back.
 pub struct Tx {
     pub(super) open: Either<SqliteTx, Transaction<'static, Postgres>>,
+    /// What the feed is to tell of it, written at its end.
+    pub(super) news: Vec<News>,
     since: Instant,
     /// That of a write that queued behind its like.
     _turn: Option<OwnedSemaphorePermit>,
@@ -276,6 +279,7 @@ impl Pools {
             let since = Instant::now();
             Ok(Tx {
                 open,
+                news: Vec::new(),
                 since,
                 _turn: None,
             })
@@ -316,7 +320,8 @@ async fn start_sqlite(options: &SqliteConnectOptions) -> Result<SqliteConnection
 }
 
 impl Tx {
-    pub async fn commit(self) -> Result<()> {
+    pub async fn commit(mut self) -> Result<()> {
+        self.write_news().await?;
         deadline(async {
             match self.open {
                 Either::Sqlite(tx) => tx.commit().await,

@@ -1,12 +1,13 @@
 //! Items: how pages of them are written.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::QueryBuilder;
 
 use super::Result;
+use super::changes::ChangeKind;
 use super::db::{Done, Tx, within};
 use super::names::folded;
 use crate::item::{ConnectionId, Item, RunId};
@@ -115,6 +116,7 @@ impl Tx {
         let mut counts = PageCounts::default();
         let mut fresh: BTreeMap<&str, i64> = BTreeMap::new();
         let (mut to_write, mut seen) = (Vec::new(), Vec::new());
+        let mut changed = HashSet::new();
         for met in &page {
             match stored.get(&met.place).filter(|it| !it.is_gone) {
                 Some(it) if it.fingerprint == met.print => {
@@ -122,7 +124,10 @@ impl Tx {
                     seen.push(it.id);
                     continue;
                 }
-                Some(_) => counts.changed += 1,
+                Some(it) => {
+                    counts.changed += 1;
+                    changed.insert(it.id);
+                }
                 None => {
                     counts.added += 1;
                     *fresh.entry(met.item.kind).or_default() += 1;
@@ -138,6 +143,10 @@ impl Tx {
         }
         self.names_are_due(connection, written.iter().copied())
             .await?;
+        let (changed, added): (Vec<i64>, Vec<i64>) =
+            written.into_iter().partition(|id| changed.contains(id));
+        self.tell(connection, ChangeKind::Added, added);
+        self.tell(connection, ChangeKind::Changed, changed);
         for (kind, fresh) in fresh {
             self.count(connection, kind, fresh).await?;
         }

@@ -1,6 +1,8 @@
 //! What must survive: SQL, on SQLite or PostgreSQL alike. One file for each thing that is kept.
 
 mod audit;
+mod changes;
+mod children;
 mod connections;
 mod counts;
 pub(crate) mod db;
@@ -30,6 +32,8 @@ mod workspaces;
 use chrono::{DateTime, Utc};
 
 pub use audit::{Deed, KEPT as AUDIT_KEPT, Note, Noted};
+pub use changes::{Change, ChangeKind, Feed, KEPT as CHANGES_KEPT};
+pub use children::Child;
 pub use connections::{Approval, Approver, Connection, ConnectionState, Left, NewConnection};
 pub use counts::{Count, Counts};
 pub use db::{DEADLINE, Location, Pool, Tx};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use sqlx::QueryBuilder;
 
+use super::changes::ChangeKind;
 use super::db::{Done, Tx, on, within};
 use super::sources::key;
 use super::{Cost, Error, Result, Store, now};
@@ -210,20 +211,24 @@ impl Tx {
         if ids.is_empty() {
             return Ok(0);
         }
-        let dropped: Vec<(String, String, String)> = within!(self, db => {
+        let dropped: Vec<(i64, String, String, String)> = within!(self, db => {
             let mut sql = QueryBuilder::new("UPDATE items SET gone_at = ");
             sql.push_bind(now()).push(" WHERE gone_at IS NULL AND seen_run < ")
                 .push_bind(run).push(" AND id IN (");
             let mut list = sql.separated(", ");
             ids.iter().for_each(|id| { list.push_bind(*id); });
-            sql.push(") RETURNING type, container, provider_id");
+            sql.push(") RETURNING id, type, container, provider_id");
             sql.build_query_as().fetch_all(db).await
         })?;
-        for (kind, gone) in counted(dropped.iter().map(|(kind, ..)| kind)) {
+        for (kind, gone) in counted(dropped.iter().map(|(_, kind, ..)| kind)) {
             self.count(connection, kind, -gone).await?;
         }
-        let paths = dropped.iter().map(|(_, container, id)| path(container, id));
+        let paths = dropped
+            .iter()
+            .map(|(_, _, container, id)| path(container, id));
         self.forget_listings(connection, &paths.collect()).await?;
+        let ids = dropped.iter().map(|(id, ..)| *id);
+        self.tell(connection, ChangeKind::Deleted, ids);
         Ok(dropped.len() as i64)
     }
 

@@ -85,6 +85,12 @@ impl Store {
             .bind(user).fetch_all(db).await)
     }
 
+    /// Every workspace there is.
+    pub async fn workspaces(&self) -> Result<Vec<OwnWorkspace>> {
+        on!(self.pools.read, db => sqlx::query_as("SELECT id, name FROM workspaces ORDER BY id")
+            .fetch_all(db).await)
+    }
+
     /// The name of a workspace.
     pub async fn workspace_name(&self, workspace: WorkspaceId) -> Result<Option<String>> {
         on!(self.pools.read, db => sqlx::query_scalar("SELECT name FROM workspaces WHERE id = $1")

@@ -89,10 +89,12 @@ fn entry(app: &App, noted: Noted, now: DateTime<Utc>) -> Entry {
         Deed::Joined => format!("joined, as {whose}"),
         Deed::ChangedRole => format!("changed what {whose} may do"),
         Deed::RemovedMember => format!("took {whose} out of the workspace"),
+        Deed::Exported => format!("exported {whose}"),
         Deed::KeptAbsent => format!("kept what {which} has no more"),
     };
     let nobody = match noted.deed {
         Deed::LostApproval => provider.unwrap_or("The provider"),
+        Deed::Exported => "Whoever hosts this Tributary",
         _ => "Somebody",
     };
     Entry {

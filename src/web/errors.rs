@@ -7,7 +7,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{
-    CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+    ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
@@ -20,6 +20,7 @@ use super::log::RequestId;
 use super::page::{Chrome, Here, ProviderView, length};
 use super::{api, fragment, urls};
 use crate::ephemeral::Away;
+use crate::export::Interrupted;
 use crate::oauth::{NotPending, Refusal};
 use crate::providers::Configured;
 use crate::store;
@@ -65,6 +66,10 @@ pub enum WebError {
     LacksScope(&'static str),
     #[error("the key is unknown, expired or revoked")]
     NoSuchKey,
+    #[error("changes behind the cursor are kept no more")]
+    CursorTooOld,
+    #[error("the address takes {0}")]
+    WrongMethod(&'static str),
     #[error("too often; again in {0:?}")]
     TooOften(Duration),
     #[error("a store is away: {0}")]
@@ -89,6 +94,15 @@ impl From<store::Error> for WebError {
 impl From<Away> for WebError {
     fn from(error: Away) -> Self {
         Self::StoreAway(error.to_string())
+    }
+}
+
+impl From<Interrupted> for WebError {
+    fn from(error: Interrupted) -> Self {
+        match error {
+            Interrupted::Store(error) => error.into(),
+            Interrupted::Page(_) => Self::Broken(error.to_string()),
+        }
     }
 }
 
@@ -164,6 +178,8 @@ impl WebError {
             Self::InvitationUsed => "invitation_used",
             Self::LacksScope(_) => "lacks_scope",
             Self::NoSuchKey => "no_such_key",
+            Self::CursorTooOld => "cursor_too_old",
+            Self::WrongMethod(_) => "wrong_method",
             Self::TooOften(_) => "too_often",
             Self::StoreAway(_) => "store_away",
             Self::Broken(_) => "broken",
@@ -175,6 +191,7 @@ impl WebError {
     fn parameter(&self) -> Option<&'static str> {
         match self {
             Self::BadQuery(name, _) | Self::BadForm(name, _) => Some(name),
+            Self::CursorTooOld => Some("cursor"),
             _ => None,
         }
     }
@@ -319,6 +336,20 @@ impl WebError {
                 what: "It is unknown, has expired or was revoked. Send a good one as “Authorization: Bearer …”.".into(),
                 kept: String::new(),
                 action: Action::Link { label: "Show API keys".into(), href: urls::keys().into() },
+            },
+            Self::CursorTooOld => Told {
+                status: StatusCode::GONE,
+                title: "This cursor is too old".into(),
+                what: format!("Changes are kept for {} days, and some behind this cursor are not there any more. Read the whole list again, and follow the changes from their beginning.", store::CHANGES_KEPT.as_secs() / 86_400),
+                kept: String::new(),
+                action: Action::home("Go to the start"),
+            },
+            Self::WrongMethod(allowed) => Told {
+                status: StatusCode::METHOD_NOT_ALLOWED,
+                title: "This address is asked otherwise".into(),
+                what: format!("It takes {allowed}."),
+                kept: "Nothing was changed.".into(),
+                action: Action::home("Go to the start"),
             },
             Self::TooOften(wait) => Told {
                 status: StatusCode::TOO_MANY_REQUESTS,
@@ -476,6 +507,10 @@ fn problem_for(error: &WebError, told: &Told) -> HttpResponse {
         response
             .headers_mut()
             .insert(RETRY_AFTER, wait.as_secs().into());
+    }
+    if let WebError::WrongMethod(allowed) = error {
+        let allowed = HeaderValue::from_static(allowed);
+        response.headers_mut().insert(ALLOW, allowed);
     }
     if told.status == StatusCode::UNAUTHORIZED {
         let bearer = HeaderValue::from_static("Bearer");

@@ -9,12 +9,13 @@ use chrono::Utc;
 use url::Url;
 
 use super::App;
-use super::errors::{Result, WebError};
+use super::errors::Result;
 use super::fragment;
 use super::guard::SignedIn;
 use super::items_view::{Chip, Column, Controls, KindLink, chips, columns, found, heading, kinds};
-use super::list_parameters::ListParameters;
+use super::list_parameters::{ListParameters, parent};
 use super::page::{Chrome, Here, ItemRow, ProviderView};
+use crate::export::Format;
 use crate::item::ConnectionId;
 use crate::store::{self, Connection, ConnectionState, Counts, Filters, ListRow, SignIn, Span};
 
@@ -27,6 +28,8 @@ struct ItemsPage {
     chips: Vec<Chip>,
     kinds: Vec<KindLink>,
     columns: Vec<Column>,
+    /// Every format, with where all that the filters leave is to be had in it.
+    exports: Vec<(String, String)>,
     /// How many there are, in words.
     found: String,
     rows: Vec<ItemRow>,
@@ -106,7 +109,7 @@ async fn show(
         rows: found_rows,
         next,
     } = span;
-    let parent = parent(app, &filters, found_rows.is_empty()).await?;
+    let parent = parent(&app.store, &filters, found_rows.is_empty()).await?;
     let rows = rows(app, found_rows, &chosen).await?;
     let more = next.map(|mark| {
         view.address_behind(&view.write_cursor(&app.vault, sign_in.workspace_id, &mark))
@@ -117,6 +120,7 @@ async fn show(
         chips: chips(app, &chosen, &view, parent.or_else(|| stands_in(&rows))),
         kinds: kinds(app, &view, &counts),
         columns: columns(&view),
+        exports: exports(&view),
         found: found(&view, &counts),
         controls: Controls::new(app, &all, &view),
         is_continued: view.cursor.is_some(),
@@ -138,6 +142,11 @@ async fn show(
         },
     };
     draw(req, &page, &view)
+}
+
+fn exports(view: &ListParameters) -> Vec<(String, String)> {
+    let address = |format: Format| (format.label(), view.address_of_export(format));
+    Format::ALL.into_iter().map(address).collect()
 }
 
 /// The page, or the part of it that htmx puts in a place: further rows, what the form asks for, or with
@@ -189,16 +198,6 @@ async fn counts(app: &App, filters: &Filters) -> store::Result<Counts> {
         ..filters.clone()
     };
     app.store.counts(&filters).await
-}
-
-/// The name of the parent that is asked for, where no row tells it. One that names nothing is at fault.
-async fn parent(app: &App, filters: &Filters, is_empty: bool) -> Result<Option<String>> {
-    let Some(above) = filters.parent.as_ref().filter(|_| is_empty) else {
-        return Ok(None);
-    };
-    let name = app.store.name_above(&filters.connections, above).await?;
-    let unknown = || WebError::BadQuery("parent", "names no item".into());
-    name.map(Some).ok_or_else(unknown)
 }
 
 /// What the rows of one parent stand in.

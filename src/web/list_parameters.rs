@@ -5,16 +5,18 @@ use url::form_urlencoded;
 
 use super::errors::{Result, WebError};
 use super::parameters::Parameters;
+use crate::export::Format;
 use crate::item::{ConnectionId, WorkspaceId, words};
 use crate::providers::Providers;
-use crate::store::{Above, Connection, Filters, ListQuery, Mark, Sort, SortBy};
+use crate::store::{Above, Connection, Filters, ListQuery, Mark, Sort, SortBy, Store};
 use crate::vault::{Owner, Vault};
 
-const LIMIT: usize = 50;
-const LARGEST_LIMIT: usize = 200;
+pub const LIMIT: usize = 50;
+pub const LARGEST_LIMIT: usize = 200;
 /// Words in one search; nobody types more.
 const MOST_WORDS: usize = 32;
 
+/// Those that choose and order come first, those about a part of the list last.
 const NAMES: [&str; 11] = [
     "provider",
     "connection",
@@ -28,6 +30,7 @@ const NAMES: [&str; 11] = [
     "limit",
     "cursor",
 ];
+const OF_A_PART: usize = 2;
 
 /// A view of the list, as its address says it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,7 +57,16 @@ pub struct Since {
 impl ListParameters {
     /// Reads them as far as that needs no look at what is stored.
     pub fn parse(query: &str) -> Result<Self> {
-        let mut given = Parameters::parse(query, &NAMES)?;
+        Self::read(Parameters::parse(query, &NAMES)?)
+    }
+
+    /// Reads those of the whole list: which part of it is not asked.
+    pub fn parse_whole(query: &str) -> Result<Self> {
+        let names = &NAMES[..NAMES.len() - OF_A_PART];
+        Self::read(Parameters::parse(query, names)?)
+    }
+
+    fn read(mut given: Parameters) -> Result<Self> {
         let container = given.take("in");
         let above = |id| Above { id, container };
         Ok(Self {
@@ -196,6 +208,14 @@ impl ListParameters {
         self.address_with(Some(cursor))
     }
 
+    /// Where all of it is to be had in another format.
+    pub fn address_of_export(&self, format: Format) -> String {
+        match self.as_query().as_str() {
+            "" => super::urls::export(format),
+            query => format!("{}?{query}", super::urls::export(format)),
+        }
+    }
+
     fn address_with(&self, cursor: Option<&str>) -> String {
         let mut query = form_urlencoded::Serializer::new(self.as_query());
         query.extend_pairs(self.limit.map(|limit| ("limit", limit.to_string())));
@@ -205,6 +225,16 @@ impl ListParameters {
             query => format!("{}?{query}", super::urls::items()),
         }
     }
+}
+
+/// The name of the parent that is asked for, where no row tells it. One that names nothing is at fault.
+pub async fn parent(store: &Store, filters: &Filters, is_empty: bool) -> Result<Option<String>> {
+    let Some(above) = filters.parent.as_ref().filter(|_| is_empty) else {
+        return Ok(None);
+    };
+    let name = store.name_above(&filters.connections, above).await?;
+    let unknown = || WebError::BadQuery("parent", "names no item".into());
+    name.map(Some).ok_or_else(unknown)
 }
 
 /// Every order, as an address names it.
@@ -270,7 +300,8 @@ fn sort(text: String) -> Result<Sort> {
     })
 }
 
-fn limit(given: &Parameters) -> Result<Option<usize>> {
+/// How many are wanted at once.
+pub fn limit(given: &Parameters) -> Result<Option<usize>> {
     let wrong = format!("is not a number from 1 to {LARGEST_LIMIT}");
     match given.number("limit", &wrong)? {
         Some(limit) if !(1..=LARGEST_LIMIT).contains(&limit) => {
@@ -349,6 +380,7 @@ mod tests {
             ("limit=-1", "limit"),
             ("limit=ten", "limit"),
             ("connection=x", "connection"),
+            ("q=a%00b", "q"),
             ("limit=5&limit=5", "limit"),
             ("q=a&q=b", "q"),
             ("gone=0", "gone"),
@@ -428,5 +460,13 @@ mod tests {
             );
         }
         assert!(all.read_cursor(&vault, one, "nonsense").is_err());
+    }
+
+    #[test]
+    fn whoever_wants_the_whole_list_is_not_asked_which_part() {
+        let whole = |query| ListParameters::parse_whole(query).unwrap();
+        let view = whole("limit=none&limit=5&cursor=x&type=contact");
+        assert_eq!(view, parse("type=contact"));
+        assert!(ListParameters::parse_whole("sort=size").is_err());
     }
 }

@@ -19,6 +19,7 @@ mod home;
 mod imports;
 mod item;
 mod items;
+pub mod items_export;
 mod items_view;
 mod join;
 mod keys;
@@ -65,6 +66,7 @@ use crate::vault::Vault;
 
 pub use allow::Allow;
 pub use authorize::is_loopback;
+pub use errors::WebError;
 pub use limits::Rate;
 pub use list_parameters::ListParameters;
 pub use live::Streams;

@@ -19,6 +19,11 @@ impl Parameters {
             let Some(name) = known.filter(|_| !value.is_empty()) else {
                 continue;
             };
+            // No text that is kept holds it, and PostgreSQL refuses to look for it.
+            if value.contains('\0') {
+                let wrong = "holds the character U+0000, which nothing has";
+                return Err(WebError::BadQuery(name, wrong.into()));
+            }
             if given.insert(name, value.into_owned()).is_some() {
                 return Err(WebError::BadQuery(name, "is given twice".into()));
             }

@@ -12,8 +12,9 @@ use actix_web::{Error, HttpResponse, Resource, Route};
 use super::errors::{self, WebError};
 use super::{
     App, api, assets, audit, authorize, connections, disconnect, docs, guard, headers, health,
-    history, home, imports, item, items, join, keys, limits, load, log, oauth_callback, origin,
-    removals, schedule, session, sessions, sign_in_link, sign_out, urls, way_in, workspace,
+    history, home, imports, item, items, items_export, join, keys, limits, load, log,
+    oauth_callback, origin, removals, schedule, session, sessions, sign_in_link, sign_out, urls,
+    way_in, workspace,
 };
 
 /// The largest form that any page sends.
@@ -75,6 +76,7 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                     ))
                     .service(closed(urls::ITEMS, read().to(items::items_list)))
                     .service(closed(urls::ITEM, read().to(item::item_show)))
+                    .service(closed(urls::EXPORT, read().to(items_export::items_export)))
                     .service(closed(
                         urls::CONNECTION,
                         read().to(connections::connection_show),
@@ -146,16 +148,20 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                     )
                     .service(closed(urls::KEY_REVOKE, post().to(keys::key_revoke)))
                     .service(closed(urls::AUDIT, read().to(audit::audit_list)))
-                    .service(closed(
+                    .service(told(urls::API_ITEMS, read().to(api::items_list)))
+                    .service(told(urls::API_ITEM, read().to(api::item_show)))
+                    .service(told(urls::API_CHANGES, read().to(api::changes_list)))
+                    .service(told(
                         urls::API_CONNECTIONS,
                         read().to(api::connections_list),
                     ))
-                    .service(closed(
+                    .service(done(
                         urls::API_CONNECTION_IMPORT,
                         post().to(api::connection_import),
                     ))
-                    .service(closed(urls::API_IMPORTS, read().to(api::imports_list)))
-                    .service(closed(urls::API_IMPORT, read().to(api::import_show)))
+                    .service(told(urls::API_IMPORTS, read().to(api::imports_list)))
+                    .service(told(urls::API_IMPORT, read().to(api::import_show)))
+                    .service(told(urls::API_OPENAPI, read().to(api::openapi_show)))
                     .service(closed(urls::SIGN_OUT, post().to(sign_out::sign_out)))
                     .default_service(to(nothing).wrap(from_fn(guard::find_out))),
             );
@@ -175,6 +181,20 @@ fn open(path: &str, route: Route) -> Resource {
 /// For whoever is signed in.
 fn closed(path: &str, route: Route) -> Resource {
     resource(path).route(guarded(route))
+}
+
+/// What programs are told.
+fn told(path: &str, route: Route) -> Resource {
+    closed(path, route).default_service(to(|| wrong_method("GET, HEAD")))
+}
+
+/// What programs have done.
+fn done(path: &str, route: Route) -> Resource {
+    closed(path, route).default_service(to(|| wrong_method("POST")))
+}
+
+async fn wrong_method(allowed: &'static str) -> Result<HttpResponse, WebError> {
+    Err(WebError::WrongMethod(allowed))
 }
 
 fn guarded(route: Route) -> Route {

@@ -52,20 +52,21 @@ impl SessionOf for Session {
     }
 }
 
+/// The prefix makes browsers refuse the cookie from anywhere but this very host.
+pub fn cookie_name(https: bool) -> &'static str {
+    if https {
+        "__Host-tributary"
+    } else {
+        "tributary"
+    }
+}
+
 /// The middleware around every page. How long somebody stays signed in is the sign-in's to decide;
 /// the session merely lasts as long as any sign-in can.
 pub fn middleware(sessions: Sessions, key: Key, https: bool) -> SessionMiddleware<Sessions> {
     let longest = time::Duration::try_from(LONGEST_SIGN_IN).expect("thirty days");
     SessionMiddleware::builder(sessions, key)
-        // The prefix makes browsers refuse the cookie from anywhere but this very host.
-        .cookie_name(
-            if https {
-                "__Host-tributary"
-            } else {
-                "tributary"
-            }
-            .into(),
-        )
+        .cookie_name(cookie_name(https).into())
         .cookie_secure(https)
         .cookie_http_only(true)
         .cookie_same_site(SameSite::Lax)

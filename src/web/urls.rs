@@ -5,6 +5,7 @@ use std::borrow::Borrow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::export::Format;
 use crate::item::{ConnectionId, IdentityId, KeyId, RunId};
 use crate::store::ListRow;
 
@@ -22,6 +23,7 @@ pub const LOAD: &str = "/integrations/{provider}/load";
 pub const PROVIDER_ITEMS: &str = "/integrations/{provider}/items";
 pub const ITEMS: &str = "/items";
 pub const ITEM: &str = "/items/{connection}/{kind}/{item:.+}";
+pub const EXPORT: &str = "/items.{format}";
 pub const CONNECTION: &str = "/connections/{connection}";
 pub const CONNECTION_EVENTS: &str = "/connections/{connection}/events";
 pub const CONNECTION_IMPORTS: &str = "/connections/{connection}/imports";
@@ -44,10 +46,14 @@ pub const WORKSPACE: &str = "/workspace";
 pub const WORKSPACE_INVITES: &str = "/workspace/invites";
 pub const JOIN: &str = "/join/{token}";
 pub const AUDIT: &str = "/audit";
+pub const API_ITEMS: &str = "/api/v1/items";
+pub const API_ITEM: &str = "/api/v1/items/{connection}/{kind}/{item}";
+pub const API_CHANGES: &str = "/api/v1/changes";
 pub const API_CONNECTIONS: &str = "/api/v1/connections";
 pub const API_CONNECTION_IMPORT: &str = "/api/v1/connections/{connection}/import";
 pub const API_IMPORTS: &str = "/api/v1/imports";
 pub const API_IMPORT: &str = "/api/v1/imports/{run}";
+pub const API_OPENAPI: &str = "/api/v1/openapi.json";
 pub const DOCS_ERRORS: &str = "/docs/errors";
 pub const ASSET: &str = "/static/{hash}/{name:.*}";
 pub const HEALTHZ: &str = "/healthz";
@@ -69,6 +75,11 @@ pub fn home_connect(slug: &str) -> String {
 
 pub fn items() -> &'static str {
     ITEMS
+}
+
+/// The whole list as a file.
+pub fn export(format: Format) -> String {
+    EXPORT.replace("{format}", format.as_str())
 }
 
 pub fn sessions() -> &'static str {

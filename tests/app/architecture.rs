@@ -10,7 +10,7 @@ const ORDER: [&[&str]; 12] = [
     &["rotation", "server"],
     &["settings"],
     &["web"],
-    &["oauth", "import"],
+    &["oauth", "import", "export"],
     &["providers"],
     &["client"],
     &["grants"],

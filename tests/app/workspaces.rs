@@ -4,7 +4,7 @@
 use reqwest::{Method, StatusCode};
 
 use crate::support::app::{App, Stores};
-use crate::support::database::number_at;
+use crate::support::database::{number_at, text_at};
 use crate::support::visitor::Visitor;
 
 /// Every address in the table.
@@ -21,7 +21,7 @@ fn names(address: &str) -> Vec<String> {
     let name = |part: &str| part.split(['}', ':']).next().expect("a name").to_owned();
     let names = parts.map(name);
     names
-        .filter(|name| !["provider", "hash", "name", "token"].contains(&name.as_str()))
+        .filter(|name| !["provider", "hash", "name", "token", "format"].contains(&name.as_str()))
         .collect()
 }
 
@@ -40,7 +40,9 @@ async fn what_another_workspace_has_is_not_there_on_any_route() {
 
     let mut walked = 0;
     for address in addresses() {
-        let mut path = address.replace("{provider}", "hubspot");
+        let mut path = address
+            .replace("{provider}", "hubspot")
+            .replace(":.+}", "}");
         let named = names(&address);
         for name in &named {
             let table = match name.as_str() {
@@ -48,12 +50,20 @@ async fn what_another_workspace_has_is_not_there_on_any_route() {
                 "identity" => "identities",
                 "run" => "runs",
                 "key" => "api_keys",
+                "kind" | "item" => "items",
                 other => panic!("{address}: say here whose ids {{{other}}} takes"),
             };
             // Ada came first.
-            let first = format!("SELECT MIN(id) FROM {table}");
-            let id = number_at(database, first.leak()).await;
-            path = path.replace(&format!("{{{name}}}"), &id.to_string());
+            let column = match name.as_str() {
+                "kind" => "type",
+                "item" => "provider_id",
+                _ => "id",
+            };
+            let first = format!(
+                "SELECT CAST({column} AS TEXT) FROM {table} WHERE id = (SELECT MIN(id) FROM {table})"
+            );
+            let id = text_at(database, first.leak()).await;
+            path = path.replace(&format!("{{{name}}}"), &id);
         }
         if named.is_empty() {
             continue;

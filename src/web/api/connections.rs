@@ -2,42 +2,55 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{json, time};
 use crate::store::Connection;
 use crate::web::App;
 use crate::web::errors::Result;
 use crate::web::guard::Reader;
+use crate::web::urls;
 
-#[derive(Serialize)]
-struct List {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Connections)]
+pub struct List {
     connections: Vec<ConnectionJson>,
 }
 
-#[derive(Serialize)]
+/// One approved account.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Connection)]
 struct ConnectionJson {
     id: String,
     provider: String,
     label: String,
     account: Account,
+    /// `connected`, or `reconnect` where it wants to be approved again.
+    #[schema(schema_with = super::openapi::connection_states)]
     state: &'static str,
+    #[schema(required = true)]
     reason: Option<String>,
     missing_scopes: Vec<String>,
     granted_scopes: Vec<String>,
     items: i64,
+    #[schema(format = DateTime)]
     created_at: String,
+    #[schema(format = DateTime, required = true)]
     last_import_at: Option<String>,
+    #[schema(format = DateTime, required = true)]
     next_import_at: Option<String>,
+    #[schema(format = DateTime, required = true)]
     lapses_at: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Account {
     id: String,
     name: String,
 }
 
-/// `GET /api/v1/connections`
+/// The accounts of the workspace
+#[utoipa::path(get, path = urls::API_CONNECTIONS, responses((status = 200, body = List)))]
 pub async fn connections_list(app: web::Data<App>, Reader(caller): Reader) -> Result<HttpResponse> {
     let all = app.store.connections(caller.workspace_id).await?;
     let connections = all.into_iter().map(|it| ConnectionJson::new(&app, it));

@@ -3,7 +3,9 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::Utc;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{json, time};
 use crate::item::{ConnectionId, RunId};
@@ -12,26 +14,35 @@ use crate::web::App;
 use crate::web::errors::{Result, WebError};
 use crate::web::guard::{Caller, Importer};
 use crate::web::parameters::Parameters;
+use crate::web::urls;
 
 /// Imports on one page.
 const PAGE: usize = 50;
 /// Lists of one import that are told by themselves, the incomplete ones first.
 const LISTS: i64 = 10_000;
 
-#[derive(Serialize)]
-struct List {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Imports)]
+pub struct List {
     imports: Vec<ImportJson>,
+    #[schema(required = true)]
     next_cursor: Option<String>,
 }
 
-#[derive(Serialize)]
-struct ImportJson {
+/// One import of one connection.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Import)]
+pub struct ImportJson {
     id: String,
     connection_id: String,
+    #[schema(schema_with = super::openapi::import_states)]
     state: &'static str,
+    /// `connect`, `hand` or `schedule`.
     cause: String,
     full: bool,
+    #[schema(format = DateTime, required = true)]
     started_at: Option<String>,
+    #[schema(format = DateTime, required = true)]
     finished_at: Option<String>,
     added: i64,
     changed: i64,
@@ -40,29 +51,49 @@ struct ImportJson {
     skipped: i64,
     calls: i64,
     waited_ms: i64,
+    #[schema(format = DateTime, required = true)]
     waiting_until: Option<String>,
     streams: Vec<StreamJson>,
+    #[schema(required = true)]
     error: Option<ErrorJson>,
 }
 
-#[derive(Serialize)]
+/// How much it has of one of its lists.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ImportStream)]
 struct StreamJson {
     name: String,
     fetched: i64,
+    #[schema(required = true)]
     total: Option<i64>,
     /// `complete`, `partial` or `unknown`; null while it is being read.
+    #[schema(required = true)]
     coverage: Option<&'static str>,
+    #[schema(required = true)]
     reason: Option<String>,
     held: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ImportError)]
 struct ErrorJson {
     code: String,
     message: String,
 }
 
-/// `GET /api/v1/imports`
+/// Which imports are wanted.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "says what is read by name")]
+struct Asked {
+    /// Those of this connection
+    connection: Option<String>,
+    /// Where to go on: `next_cursor` of the answer before
+    cursor: Option<String>,
+}
+
+/// Imports, the newest first
+#[utoipa::path(get, path = urls::API_IMPORTS, params(Asked), responses((status = 200, body = List)))]
 pub async fn imports_list(
     req: HttpRequest,
     app: web::Data<App>,
@@ -90,7 +121,10 @@ pub async fn imports_list(
     }))
 }
 
-/// `GET /api/v1/imports/{run}`
+/// One import, with how much it has of each list
+#[utoipa::path(get, path = urls::API_IMPORT,
+    params(("run" = String, Path, description = "The id of an import")),
+    responses((status = 200, body = ImportJson)))]
 pub async fn import_show(
     app: web::Data<App>,
     caller: Caller,
@@ -107,13 +141,21 @@ pub async fn import_show(
 }
 
 /// What is wanted of an import.
-#[derive(Default, Deserialize)]
+#[derive(Default, ToSchema)]
+#[schema(as = WantedImport)]
 pub struct Wanted {
-    #[serde(default)]
+    /// Everything again, not only what has changed
+    #[schema(required = false)]
     full: bool,
 }
 
-/// `POST /api/v1/connections/{connection}/import`: an import that is on is kept, not doubled.
+/// Import now
+///
+/// An import that is on is kept, not doubled. Wants a key with the scope `import`.
+#[utoipa::path(post, path = urls::API_CONNECTION_IMPORT,
+    params(("connection" = String, Path, description = "The id of a connection")),
+    request_body = Option<Wanted>,
+    responses((status = 202, body = ImportJson)))]
 pub async fn connection_import(
     app: web::Data<App>,
     Importer(caller): Importer,
@@ -136,11 +178,17 @@ pub async fn connection_import(
 
 /// No body asks for nothing in particular.
 fn wanted(body: &[u8]) -> Result<Wanted> {
+    let wrong = || WebError::BadForm("full", "must be true or false, in a JSON object".into());
     if body.is_empty() {
         return Ok(Wanted::default());
     }
-    serde_json::from_slice(body)
-        .map_err(|_| WebError::BadForm("full", "must be true or false, in a JSON object".into()))
+    // Not at once into the struct: a list of its fields would do as well then.
+    let given: Option<Map<String, Value>> = serde_json::from_slice(body).map_err(|_| wrong())?;
+    match given.unwrap_or_default().remove("full") {
+        None => Ok(Wanted::default()),
+        Some(Value::Bool(full)) => Ok(Wanted { full }),
+        Some(_) => Err(wrong()),
+    }
 }
 
 impl ImportJson {
@@ -203,6 +251,30 @@ impl StreamJson {
             coverage: list.coverage.map(|coverage| coverage.as_str()),
             reason: list.reason,
             held: list.held > 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_is_asked_for_by_an_object_or_by_nothing() {
+        let full = |body: &str| wanted(body.as_bytes()).map(|wanted| wanted.full).ok();
+        for nothing in ["", "null", "{}", r#"{"other": 1}"#, r#"{"full": false}"#] {
+            assert_eq!(full(nothing), Some(false), "{nothing}");
+        }
+        assert_eq!(full(r#"{"full": true}"#), Some(true));
+        for wrong in [
+            "[]",
+            "[true]",
+            "true",
+            "{",
+            r#"{"full": 1}"#,
+            r#"{"full": null}"#,
+        ] {
+            assert_eq!(full(wrong), None, "{wrong}");
         }
     }
 }

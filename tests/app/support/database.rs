@@ -67,6 +67,15 @@ pub async fn number_at(url: &str, sql: &str) -> i64 {
     number.expect("a number")
 }
 
+/// The text that a query gives in the SQLite file at this address.
+pub async fn text_at(url: &str, sql: &'static str) -> String {
+    let path = url.strip_prefix("sqlite:").expect("a file");
+    let options = SqliteConnectOptions::new().filename(path);
+    let mut connection = options.connect().await.expect("SQLite opens");
+    let text = sqlx::query_scalar(sql).fetch_one(&mut connection).await;
+    text.expect("a text")
+}
+
 /// Does something in the SQLite file at this address that the product has no words for.
 pub async fn execute_at(url: &str, sql: &'static str) {
     let path = url.strip_prefix("sqlite:").expect("a file");
