@@ -5,7 +5,8 @@
 (() => {
   const alerts = document.getElementById('alerts');
   const beside = () => document.getElementById('beside');
-  let opener = null;
+  let opener = null; // the link whose item stands beside the list
+  let last = null; // the row after which more is to come
 
   const show = () => {
     for (const button of document.querySelectorAll('[data-copy][hidden], #beside [data-close][hidden]')) {
@@ -13,9 +14,22 @@
     }
   };
 
-  const close = (place) => {
-    place.replaceChildren();
-    if (opener?.isConnected) opener.focus();
+  const go = (element) => {
+    if (element.tabIndex < 0) element.tabIndex = -1;
+    element.focus({ preventScroll: true });
+  };
+
+  const mark = (link) => {
+    opener?.removeAttribute('aria-current');
+    link?.setAttribute('aria-current', 'true');
+    opener = link;
+  };
+
+  const close = () => {
+    const back = opener?.isConnected ? opener : document.getElementById('main');
+    beside().replaceChildren();
+    mark(null);
+    go(back);
   };
 
   const copy = async (button) => {
@@ -24,15 +38,23 @@
   };
 
   document.addEventListener('click', ({ target }) => {
-    opener = target.closest('[hx-target="#beside"]') ?? opener;
     const button = target.closest('[data-copy], [data-close]');
-    if (button?.dataset.close) close(beside());
+    if (button?.dataset.close) close();
     else if (button) copy(button);
   });
 
   document.addEventListener('keydown', ({ key }) => {
-    if (key === 'Escape' && beside()?.firstElementChild) close(beside());
+    if (key === 'Escape' && beside()?.firstElementChild) close();
   });
+
+  // Whoever reads on begins at the first new row; whoever pressed what is gone, at what was found.
+  const readOn = (source) => {
+    const { activeElement: at, body } = document;
+    const more = last?.nextElementSibling;
+    if (more && (at === body || at.id === 'more')) go(more.querySelector('a, [tabindex]') ?? more.cells[0]);
+    else if (at === body && source && !source.isConnected) go(document.getElementById('found') ?? body);
+    last = null;
+  };
 
   // Without an answer there is nothing for the server to explain.
   document.addEventListener('htmx:error', ({ detail }) => {
@@ -42,16 +64,23 @@
     alerts.replaceChildren(text);
   });
 
+  document.addEventListener('htmx:before:swap', ({ detail }) => {
+    last = detail.ctx?.sourceElement?.closest('tr.more')?.previousElementSibling;
+  });
+
   document.addEventListener('htmx:after:swap', ({ detail }) => {
+    const source = detail.ctx?.sourceElement;
     // What went wrong before is over once something has come that was asked for.
-    const unasked = detail.ctx?.sourceElement?.hasAttribute('hx-sse:connect');
+    const unasked = source?.hasAttribute('hx-sse:connect');
     if (!unasked && (detail.ctx?.response?.status ?? 0) < 400) alerts.replaceChildren();
     show();
-    // Who opens an item beside the list goes on reading there.
+    if (!unasked) readOn(source);
+    // Whoever opens an item beside the list goes on reading there.
     const name = beside()?.querySelector('#item-name:not([data-met])');
     if (name) {
       name.dataset.met = '';
-      name.focus();
+      mark(source);
+      go(name);
     }
   });
 

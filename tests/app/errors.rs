@@ -64,5 +64,5 @@ async fn a_problem_leads_to_its_place_in_the_list() {
     let link = problem["type"].as_str().expect("a link").to_owned();
     let (page, place) = link.split_once('#').expect("a place");
     let page = nobody.get(page).await;
-    assert!(page.body.contains(&format!("### {place}\n")));
+    assert_eq!(page.texts(&format!("[id='{place}'] dt")), [place]);
 }
