@@ -60,8 +60,7 @@ async fn a_tree_is_walked_level_by_level_from_a_root_to_a_record() {
     let page = ada.get("/connections/1").await;
     let bases = page.attributes("ul.level > li > details", "hx-get");
     assert_eq!(bases.len(), 4);
-    let tables =
-        first_that_holds("ul.level > li > details", "hx-get", &bases, &mut ada).await;
+    let tables = first_that_holds("ul.level > li > details", "hx-get", &bases, &mut ada).await;
     let records = first_that_holds("ul.level > li > a", "href", &tables, &mut ada).await;
     let record = ada.get(&records[0]).await;
     // The account, its base, its table.

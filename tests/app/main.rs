@@ -1,5 +1,6 @@
 //! The application from outside, one file for each feature.
 
+mod accessible;
 mod adapters;
 mod airtable;
 mod api;
@@ -8,6 +9,7 @@ mod audit;
 mod away;
 mod browser;
 mod browser_harness;
+mod calm;
 mod changes;
 mod cli;
 mod disconnect;
@@ -17,6 +19,7 @@ mod export;
 mod hubspot;
 mod imports;
 mod item;
+mod keyboard;
 mod keys;
 mod ledger;
 mod limits;
@@ -37,4 +40,5 @@ mod stand_in;
 mod store;
 mod support;
 mod ways_in;
+mod weight;
 mod workspaces;

@@ -11,15 +11,19 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
+
+use super::visitor::Visitor;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
@@ -58,6 +62,30 @@ impl Default for Look {
     }
 }
 
+/// A key of the keyboard.
+pub enum Key {
+    Tab,
+    Enter,
+    Escape,
+    Space,
+    Down,
+    Letter(char),
+}
+
+impl Key {
+    /// As WebDriver names it: https://www.w3.org/TR/webdriver2/#keyboard-actions
+    fn code(&self) -> char {
+        match self {
+            Key::Tab => '\u{e004}',
+            Key::Enter => '\u{e007}',
+            Key::Escape => '\u{e00c}',
+            Key::Space => ' ',
+            Key::Down => '\u{e015}',
+            Key::Letter(letter) => *letter,
+        }
+    }
+}
+
 /// One Chromium with a profile of its own; it ends when this is dropped, also by a test that panics.
 pub struct Browser {
     client: Client,
@@ -83,7 +111,7 @@ impl Browser {
     }
 
     /// The size is set on the page: a window has a least width, and its own frame takes a part of it.
-    async fn look(&self, look: &Look) {
+    pub async fn look(&self, look: &Look) {
         self.devtools(
             "Emulation.setDeviceMetricsOverride",
             json!({
@@ -95,11 +123,23 @@ impl Browser {
         )
         .await;
         let scheme = if look.dark { "dark" } else { "light" };
-        self.devtools(
-            "Emulation.setEmulatedMedia",
-            json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] }),
-        )
-        .await;
+        self.prefer("prefers-color-scheme", scheme).await;
+    }
+
+    /// Says what the person has set in their system, and nothing else.
+    pub async fn prefer(&self, name: &str, value: &str) {
+        let features = json!({ "features": [{ "name": name, "value": value }] });
+        self.devtools("Emulation.setEmulatedMedia", features).await;
+    }
+
+    /// One key, down and up again, for whatever has the focus.
+    pub async fn strike(&self, key: Key) {
+        let value = key.code();
+        let steps = KeyActions::new("keyboard".into())
+            .then(KeyAction::Down { value })
+            .then(KeyAction::Up { value });
+        let done = self.client.perform_actions(steps).await;
+        done.expect("a page is open");
     }
 
     pub async fn goto(&self, url: &str) {
@@ -107,6 +147,38 @@ impl Browser {
             .goto(url)
             .await
             .unwrap_or_else(|error| panic!("{url} does not open: {error}"));
+    }
+
+    /// Has every page from here on begin with this script, which no policy of the page's own forbids.
+    pub async fn carry(&self, script: &str) {
+        let source = json!({ "source": script });
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", source)
+            .await;
+    }
+
+    /// From here on this is the visitor's browser, signed in as they are.
+    pub async fn come_as(&self, who: &Visitor) {
+        self.devtools("Network.clearBrowserCookies", json!({}))
+            .await;
+        let Some((name, value)) = who.cookie.as_deref().and_then(|it| it.split_once('=')) else {
+            return;
+        };
+        let cookie = json!({ "name": name, "value": value, "url": who.app, "httpOnly": true });
+        self.devtools("Network.setCookie", cookie).await;
+    }
+
+    /// What a script returns on the page.
+    pub async fn ask<T: DeserializeOwned>(&self, script: &str) -> T {
+        let found = self.client.execute(script, Vec::new()).await;
+        let found = found.unwrap_or_else(|error| panic!("{script}: {error}"));
+        serde_json::from_value(found).expect("what was asked for")
+    }
+
+    /// What a script hands to its last argument, sooner or later.
+    pub async fn ask_later<T: DeserializeOwned>(&self, script: &str) -> T {
+        let found = self.client.execute_async(script, Vec::new()).await;
+        let found = found.unwrap_or_else(|error| panic!("{script}: {error}"));
+        serde_json::from_value(found).expect("what was asked for")
     }
 
     pub async fn url(&self) -> Url {
@@ -506,7 +578,7 @@ fn port_in(line: &str) -> Option<u16> {
     port.trim_end_matches('.').parse().ok()
 }
 
-fn required(variable: &str) -> String {
+pub fn required(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
         panic!("{variable} is not set: run ./scripts/test, or ./scripts/with-services COMMAND")
     })

@@ -5,4 +5,5 @@ pub mod browser;
 pub mod database;
 pub mod program;
 pub mod services;
+pub mod tour;
 pub mod visitor;
