@@ -6,6 +6,7 @@
   const alerts = document.getElementById('alerts');
   const beside = () => document.getElementById('beside');
   let opener = null; // the link whose item stands beside the list
+  let pressed = null; // what asked for the swap that is on; htmx forgets one that goes by it
   let last = null; // the row after which more is to come
 
   const show = () => {
@@ -48,12 +49,11 @@
   });
 
   // Whoever reads on begins at the first new row; whoever pressed what is gone, at what was found.
-  const readOn = (source) => {
+  const readOn = () => {
     const { activeElement: at, body } = document;
     const more = last?.nextElementSibling;
     if (more && (at === body || at.id === 'more')) go(more.querySelector('a, [tabindex]') ?? more.cells[0]);
-    else if (at === body && source && !source.isConnected) go(document.getElementById('found') ?? body);
-    last = null;
+    else if (at === body && pressed?.isConnected === false) go(document.getElementById('found') ?? body);
   };
 
   // Without an answer there is nothing for the server to explain.
@@ -65,7 +65,8 @@
   });
 
   document.addEventListener('htmx:before:swap', ({ detail }) => {
-    last = detail.ctx?.sourceElement?.closest('tr.more')?.previousElementSibling;
+    pressed = detail.ctx?.sourceElement;
+    last = pressed?.closest('tr.more')?.previousElementSibling;
   });
 
   document.addEventListener('htmx:after:swap', ({ detail }) => {
@@ -74,7 +75,7 @@
     const unasked = source?.hasAttribute('hx-sse:connect');
     if (!unasked && (detail.ctx?.response?.status ?? 0) < 400) alerts.replaceChildren();
     show();
-    if (!unasked) readOn(source);
+    if (!unasked) readOn();
     // Whoever opens an item beside the list goes on reading there.
     const name = beside()?.querySelector('#item-name:not([data-met])');
     if (name) {

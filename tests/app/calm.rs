@@ -8,10 +8,9 @@ use crate::support::app::{App, Stores};
 use crate::support::browser::{Browser, Look};
 use crate::support::visitor::Visitor;
 
-/// Adds up how far things were moved, from the first moment of a page. What follows a key or a click counts as well:
-/// a search answers within its half second, and is not to jump either.
+/// Notes how far things were moved, from the first moment of a page, but by what a person has just done.
 const WATCH: &str = "window.shifts = []; new PerformanceObserver(list => {
-        for (const shift of list.getEntries()) window.shifts.push(
+        for (const shift of list.getEntries()) if (!shift.hadRecentInput) window.shifts.push(
             [shift.value, shift.sources.map(it => `${it.node?.outerHTML?.slice(0, 80)} ${JSON.stringify(it.previousRect)} ${JSON.stringify(it.currentRect)}`).join('; ')]);
     }).observe({ type: 'layout-shift', buffered: true })";
 
@@ -78,25 +77,45 @@ async fn on_a_phone_pages_stand_still_while_records_come() {
     stands_still_while_records_come(look).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_list_stands_still_while_somebody_searches() {
+/// Where everything is that a search is not to move: the tools, how many were found, and the columns.
+const PLACES: &str = "return [...document.querySelectorAll('.filters, .filters *, #found, .kinds, #results .list, #results thead th')]
+    .filter(it => it.checkVisibility()).map(it => it.getBoundingClientRect()).flatMap(it => [it.x, it.y])";
+
+async fn stands_still_while_searched(look: Look) {
     let stores = Stores::embedded();
     let (app, sandbox) = App::with_sandbox(&stores).await;
     let mut ada = Visitor::of(&app.url);
     let connection = ada.connect("small").await;
     ada.imported(&connection).await;
-    let browser = Browser::open(Look::default()).await;
+    let browser = Browser::open(look).await;
     browser.carry(WATCH).await;
     browser.come_as(&ada).await;
     browser.goto(&format!("{}/items", app.url)).await;
+    let before: Vec<f64> = browser.ask(PLACES).await;
     for (letter, seen) in [("a", "q=a"), ("n", "q=an"), ("g", "q=ang")] {
         browser.type_on("q", letter).await;
         browser.see_address(&format!("/items?{seen}")).await;
         assert_eq!(browser.focused().await, "q");
+        assert_eq!(browser.ask::<Vec<f64>>(PLACES).await, before, "{seen}");
     }
     assert_calm(&browser, "/items").await;
     app.stop().await;
     sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_stands_still_while_somebody_searches() {
+    stands_still_while_searched(Look::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_phone_the_list_stands_still_while_somebody_searches() {
+    let look = Look {
+        width: 360,
+        height: 740,
+        ..Look::default()
+    };
+    stands_still_while_searched(look).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -124,7 +124,7 @@ async fn makes_a_key(browser: &Browser, app: &App) {
     tab_to(browser, ".form button").await;
     browser.strike(Key::Enter).await;
     browser.see_at("[data-api-key]").await;
-    browser.see("Reading, starting imports").await;
+    browser.see("read, import").await;
     tab_to(browser, "[data-api-key]").await;
 }
 
