@@ -1,14 +1,19 @@
 //! What was created and changed in each week: counted as items are written, shown on the dashboard.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use tributary::item::{ConnectionId, Item, RunId};
+use tributary::sandbox::{Account, Provider, Sandbox, Turn};
 use tributary::store::{Store, Week};
 
 use crate::list::Dice;
 use crate::store::{account, approve, at_ms, begin_run, contact, key_of, save, sign_in};
-use crate::support::database::{Database, execute, number, on_both_databases};
+use crate::support::app::{App, PROVIDERS, Start, Stores, sandbox_for, until};
+use crate::support::browser::{Browser, Look};
+use crate::support::database::{Database, execute, execute_at, number, on_both_databases, text_at};
+use crate::support::visitor::{Seen, Visitor};
 
 on_both_databases! {
     whatever_comes_changes_and_goes_the_weeks_are_those_of_the_items_there_are,
@@ -156,4 +161,241 @@ async fn a_workspace_sees_the_weeks_of_its_own_connections_alone(at: Database) {
         let weeks = store.weeks(workspace, this.back(9), this.back(2)).await;
         assert!(weeks.expect("no weeks").is_empty());
     }
+}
+
+/// Something in each of the last weeks, some before them and some after.
+const SOME: &str = "DELETE FROM item_weeks;
+    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 19)
+    INSERT INTO item_weeks (connection_id, week, created, changed)
+    SELECT c.id, (SELECT (now + 259200000) / 604800000 FROM clock) + 1 - i,
+        (i * 7 + c.id * 5) % 23, (i * 11 + c.id * 3) % 31 FROM n, connections c";
+
+/// One number for each of the last weeks and each provider, as the database has them.
+const CREATED: &str = "SELECT group_concat(n, ' ') FROM (
+    SELECT SUM(w.created) AS n FROM item_weeks w JOIN connections c ON c.id = w.connection_id
+    WHERE w.week - (SELECT (now + 259200000) / 604800000 FROM clock) BETWEEN -11 AND 0
+    GROUP BY w.week, c.provider
+    ORDER BY w.week, CASE c.provider WHEN 'hubspot' THEN 1 WHEN 'notion' THEN 2 ELSE 3 END)";
+const CHANGED: &str = "SELECT group_concat(n, ' ') FROM (
+    SELECT SUM(w.changed) AS n FROM item_weeks w JOIN connections c ON c.id = w.connection_id
+    WHERE w.week - (SELECT (now + 259200000) / 604800000 FROM clock) BETWEEN -11 AND 0
+    GROUP BY w.week, c.provider
+    ORDER BY w.week, CASE c.provider WHEN 'hubspot' THEN 1 WHEN 'notion' THEN 2 ELSE 3 END)";
+
+async fn with_all_providers(stores: &Stores) -> (App, Sandbox) {
+    let start = Start::on(stores).with("NOTION_RATE", "off");
+    let sandbox = sandbox_for(&[start.port()], |options| {
+        options.rate = Some(10_000);
+        options.contacts = Some(4_000);
+    });
+    let at_sandbox = |start: Start, slug: &&str| start.provider_at(slug, &sandbox.url());
+    let app = PROVIDERS.iter().fold(start, at_sandbox).go().await;
+    (app, sandbox)
+}
+
+fn numbers(page: &Seen, css: &str) -> Vec<i64> {
+    let number = |text: &String| text.replace(',', "").parse().expect("a number");
+    page.texts(css).iter().map(number).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dashboard_says_in_numbers_what_it_draws() {
+    let stores = Stores::embedded();
+    let (app, _sandbox) = with_all_providers(&stores).await;
+    let mut ada = Visitor::of(&app.url);
+    for (slug, account) in [
+        ("hubspot", "small"),
+        ("hubspot", "empty"),
+        ("notion", "small"),
+        ("airtable", "small"),
+    ] {
+        let connection = ada.connect_to(slug, account).await;
+        ada.imported(&connection).await;
+    }
+    let database = &stores.settings[0].1;
+    execute_at(database, SOME).await;
+    let page = ada.get("/").await;
+    let mut drawn = 0;
+    let mut sums = [0, 0];
+    for (at, (name, sql)) in [("Created", CREATED), ("Changed", CHANGED)]
+        .iter()
+        .enumerate()
+    {
+        let table = format!("#weeks table:nth-of-type({})", at + 1);
+        let texts = |css: &str| page.texts(&format!("{table} {css}"));
+        assert_eq!(texts("caption"), [*name]);
+        assert_eq!(
+            texts("thead th"),
+            ["Week of", "HubSpot", "Notion", "Airtable"]
+        );
+        let shown = numbers(&page, &format!("{table} tbody td"));
+        let known = text_at(database, sql).await;
+        let known: Vec<i64> = known
+            .split(' ')
+            .map(|n| n.parse().expect("a number"))
+            .collect();
+        assert_eq!((known.len(), &shown), (36, &known), "{name}");
+        drawn += shown.iter().filter(|n| **n > 0).count();
+        sums[at] = shown.iter().sum::<i64>();
+        let total = numbers(&page, &format!("{table} tfoot td"));
+        assert_eq!(total.iter().sum::<i64>(), sums[at]);
+    }
+    let said = page.attribute("#weeks svg[role=img]", "aria-label");
+    let said = said.expect("the picture's name").replace(',', "");
+    assert!(
+        said.starts_with(&format!("{} created {} changed since", sums[0], sums[1])),
+        "{said}"
+    );
+    assert_eq!(page.count("#weeks rect:not(.week)"), drawn);
+    assert_eq!(page.count("#weeks g"), 12);
+    assert_eq!(page.count("[style]"), 0);
+    // The cards alone, as they are drawn again and again, come without it.
+    assert!(!ada.fragment("/").await.body.contains("id=\"weeks\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_drawn_where_there_is_nothing_to_show() {
+    let stores = Stores::embedded();
+    let (app, _sandbox) = App::with_sandbox(&stores).await;
+    let mut ada = Visitor::of(&app.url);
+    let empty = ada.connect("empty").await;
+    ada.imported(&empty).await;
+    assert_eq!(ada.get("/").await.count("#weeks"), 0);
+    let small = ada.connect("small").await;
+    ada.imported(&small).await;
+    execute_at(&stores.settings[0].1, "DELETE FROM item_weeks").await;
+    let page = ada.get("/").await;
+    assert_eq!(
+        page.count("#weeks svg[role=img], #weeks table, #weeks li"),
+        0
+    );
+    let text = page.texts("#weeks").join("");
+    assert!(
+        text.contains("Nothing was created or changed in the last 12 weeks"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_says_what_it_holds_when_it_was_and_will_be_imported_and_has_one_thing_to_press() {
+    let stores = Stores::embedded();
+    let (app, sandbox) = App::with_sandbox(&stores).await;
+    let mut ada = Visitor::of(&app.url);
+    let connection = ada.connect("small").await;
+    ada.imported(&connection).await;
+    let how = async |ada: &mut Visitor| ada.get("/").await.texts(".connections .how").join("");
+    let soon = async || how(&mut ada).await.contains("Next import in 1");
+    until("the next import is planned", soon).await;
+    let page = ada.get("/").await;
+    assert_eq!(page.texts(".what > a"), ["156 items"]);
+    assert_eq!(
+        page.texts(".what p a"),
+        ["120 contacts", "24 companies", "12 deals"]
+    );
+    assert!(
+        how(&mut ada)
+            .await
+            .starts_with("Connected Imported just now Next import in 1")
+    );
+    assert_eq!(page.texts(".connections button"), ["Import now"]);
+    let address = &page.attributes(".what p a", "href")[1];
+    assert_eq!(ada.all_names(address).await.len(), 24);
+
+    ada.post(&format!("{connection}/schedule"), &[("every", "off")])
+        .await;
+    let by_hand = async || how(&mut ada).await.ends_with("Imported by hand only");
+    until("it is by hand", by_hand).await;
+
+    sandbox.revoke_all();
+    ada.post("/integrations/hubspot/load", &[]).await;
+    let ended = async || ada.get("/").await.texts(".connections button") == ["Reconnect"];
+    until("its approval has ended", ended).await;
+    let told = how(&mut ada).await;
+    assert!(
+        told.contains("Import failed") && told.ends_with("Imported just now"),
+        "{told}"
+    );
+}
+
+/// The weeks of three providers, of one, and those of a connection whose import is on.
+async fn sees_the_weeks(look: Look, name: &str) {
+    let stores = Stores::embedded();
+    let (app, sandbox) = with_all_providers(&stores).await;
+    let database = &stores.settings[0].1;
+    let browser = Browser::open(look).await;
+    for provider in ["HubSpot", "Notion", "Airtable"] {
+        browser.goto(&app.url).await;
+        browser.press(&format!("Connect {provider}")).await;
+        browser.see("Sandbox").await;
+        browser.press("Approve").await;
+        browser.see("Import finished").await;
+    }
+    execute_at(database, SOME).await;
+    browser.goto(&app.url).await;
+    browser.see("Created and changed").await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    browser.screenshot(&format!("{name}-40-weeks")).await;
+    browser.open_details("The numbers of each week").await;
+    browser.see("In all").await;
+    browser.screenshot(&format!("{name}-41-numbers")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+
+    let huge = "UPDATE item_weeks SET created = 1234567 WHERE connection_id = 2
+        AND week = (SELECT (now + 259200000) / 604800000 FROM clock)";
+    execute_at(database, huge).await;
+    browser.goto(&app.url).await;
+    browser.see("1,234,5").await;
+    browser.screenshot(&format!("{name}-42-huge")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+
+    browser.press("Connect another account").await;
+    browser.choose("account", "10k").await;
+    browser.press("Approve").await;
+    sandbox.dial(
+        Provider::HubSpot,
+        Account::TenThousand,
+        Turn::Slow(Duration::from_secs(2)),
+    );
+    browser.see("Importing from").await;
+    browser.goto(&app.url).await;
+    browser.see_count(".connections .flow", 1).await;
+    browser.open_details("The numbers of each week").await;
+    browser.mark_page().await;
+    let before = browser.see_at("#weeks li .soft").await;
+    execute_at(
+        database,
+        "UPDATE item_weeks SET changed = changed + 9000 WHERE connection_id = 1",
+    )
+    .await;
+    sandbox.dial(Provider::HubSpot, Account::TenThousand, Turn::Calm);
+    browser.see_change("#weeks li .soft", &before).await;
+    assert!(browser.is_marked().await, "without loading the page again");
+    assert_eq!(browser.count("#weeks").await, 1);
+    assert_eq!(
+        browser.count("#weeks details[open]").await,
+        1,
+        "it stays open"
+    );
+    browser.see("Next import in").await;
+    browser.screenshot(&format!("{name}-43-watched")).await;
+    assert_eq!(browser.sticking_out().await, Vec::<String>::new());
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    app.stop().await;
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_sees_the_weeks() {
+    sees_the_weeks(Look::default(), "light").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_phone_in_the_dark_somebody_sees_the_weeks() {
+    let look = Look {
+        width: 360,
+        height: 740,
+        dark: true,
+        ..Look::default()
+    };
+    sees_the_weeks(look, "phone-dark").await;
 }
