@@ -344,7 +344,7 @@ async fn sees_the_weeks(look: Look, name: &str) {
         AND week = (SELECT (now + 259200000) / 604800000 FROM clock)";
     execute_at(database, huge).await;
     browser.goto(&app.url).await;
-    browser.see("1,234,5").await;
+    browser.see("1,234,").await;
     browser.screenshot(&format!("{name}-42-huge")).await;
     assert_eq!(browser.sticking_out().await, Vec::<String>::new());
 
