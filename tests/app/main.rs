@@ -37,4 +37,5 @@ mod stand_in;
 mod store;
 mod support;
 mod ways_in;
+mod weeks;
 mod workspaces;
