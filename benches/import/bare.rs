@@ -309,8 +309,8 @@ impl Loader<'_> {
         let rows = |row: &str| vec![row; page.results.len()].join(", ");
         let items = format!(
             "INSERT INTO items (id, connection_id, container, type, provider_id, name, created_at, modified_at,
-                url, fingerprint, seen_run, parent_container, parent_kind, parent_id) VALUES {}",
-            rows("(?, 1, '', ?, ?, ?, ?, ?, ?, x'00', 1, '', 'company', ?)")
+                url, fingerprint, seen_run, parent_container, parent_kind, parent_id, sort_name) VALUES {}",
+            rows("(?, 1, '', ?, ?, ?, ?, ?, ?, x'00', 1, '', 'company', ?, ?)")
         );
         let raws = format!(
             "INSERT INTO item_raws (item_id, raw) VALUES {}",
@@ -328,7 +328,8 @@ impl Loader<'_> {
                 .bind(ms(&record.created_at))
                 .bind(ms(&record.updated_at))
                 .bind(record.url.clone())
-                .bind(record.company().map(str::to_owned));
+                .bind(record.company().map(str::to_owned))
+                .bind(record.name().to_lowercase());
             insert_raws = insert_raws.bind(self.next_id).bind(raw.get().as_bytes());
             self.next_id += 1;
         }

@@ -157,11 +157,13 @@ impl Engine {
         }
         let halt = self.stop.child_token();
         tokio::select! {
-            result = run::drive(&self.parts, run, &halt) => {
-                if let Err(error) = result {
+            result = run::drive(&self.parts, run, &halt) => match result {
+                // The next one is planned at once: a page that watched this one says when it is.
+                Ok(()) => self.wake(),
+                Err(error) => {
                     tracing::warn!(%error, import.run = run.id.0, "an import stopped and will be taken up again");
                 }
-            }
+            },
             () = self.hold(&lease) => {
                 tracing::warn!(import.run = run.id.0, "the lease of an import was lost");
             }

@@ -6,7 +6,7 @@ use sqlx::QueryBuilder;
 use super::audit::{Deed, Note};
 use super::db::{Done, Tx, on, within};
 use super::grants::GrantLife;
-use super::schedule::planned;
+use super::schedule::{is_by_hand, planned};
 use super::{Result, Store, now, time};
 use crate::item::{ConnectionId, UserId, WorkspaceId};
 
@@ -46,7 +46,9 @@ pub struct Connection {
     pub life: GrantLife,
     /// How often it is imported from: `None` as the installation has it, zero by hand only.
     pub every_ms: Option<i64>,
+    /// `None` while nobody has planned it, and where it is by hand only.
     pub next_import_at: Option<DateTime<Utc>>,
+    pub by_hand: bool,
 }
 
 /// Who approved: the user here, and the person as the provider names them.
@@ -138,6 +140,7 @@ impl From<Row> for Connection {
             },
             every_ms: row.every_ms,
             next_import_at: planned(row.next_import_at),
+            by_hand: is_by_hand(row.next_import_at),
         }
     }
 }

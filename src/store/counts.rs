@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::db::on;
 use super::list::Filters;
 use super::marks::{PARTS, Stock};
 use super::names::Candidates;
 use super::sql::Sql;
 use super::{Result, Store};
+use crate::item::{ConnectionId, WorkspaceId};
 
 /// Counting goes no further.
 const MOST: i64 = 10_000;
@@ -60,7 +62,24 @@ struct Counted {
     n: i64,
 }
 
+/// How many items of one type there are in a connection.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct KindCount {
+    pub connection_id: ConnectionId,
+    pub kind: String,
+    pub n: i64,
+}
+
 impl Store {
+    /// What there is of each type in each connection of a workspace.
+    pub async fn kinds(&self, workspace: WorkspaceId) -> Result<Vec<KindCount>> {
+        on!(self.pools.read, db => sqlx::query_as(
+            "SELECT k.connection_id, k.type AS kind, k.n
+             FROM connections c JOIN item_counts k ON k.connection_id = c.id
+             WHERE c.workspace_id = $1 AND c.disconnected_at IS NULL AND k.n > 0")
+            .bind(workspace).fetch_all(db).await)
+    }
+
     /// How many items of each type fit; a type of which none do may be left out.
     pub async fn counts(&self, filters: &Filters) -> Result<Counts> {
         if filters.connections.is_empty() {

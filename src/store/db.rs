@@ -8,6 +8,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
@@ -40,6 +41,12 @@ const READERS: u32 = 8;
 /// once. However many of them there are, a person's write stands behind no more than these; the second one
 /// is there so that the writer need not wait for the next.
 const PATIENT: usize = 2;
+
+/// Pages of SQLite's log after which whoever ends a write carries them over to the file, and all who wait
+/// to write wait for that. Long before, those who write in turn stand aside for it.
+const LOG_PAGES: &str = "8000";
+/// Writes in turn after which the log is carried over.
+const ASIDE: u32 = 4;
 
 /// Something that exists once for each database.
 pub enum Either<S, P> {
@@ -209,6 +216,8 @@ pub(super) struct Pools {
     pub read: Pool,
     pub write: Pool,
     turns: Arc<Semaphore>,
+    /// Writes in turn so far.
+    in_turn: AtomicU32,
 }
 
 impl Pools {
@@ -231,6 +240,7 @@ impl Pools {
             .busy_timeout(LOCK_WAIT)
             // What a statement of many rows might have to undo would go through a file of its own.
             .pragma("temp_store", "memory")
+            .pragma("wal_autocheckpoint", LOG_PAGES)
             .disable_statement_logging();
         // Apart from the pools, whose connections must not wait that long, and open until they are: with
         // its last connection SQLite would take its log away, under whoever comes in at that moment.
@@ -251,6 +261,7 @@ impl Pools {
             read: Either::Sqlite(read),
             write: Either::Sqlite(write),
             turns: Arc::new(Semaphore::new(PATIENT)),
+            in_turn: AtomicU32::new(0),
         })
     }
 
@@ -267,6 +278,7 @@ impl Pools {
             read: Either::Postgres(pool.clone()),
             write: Either::Postgres(pool),
             turns: Arc::new(Semaphore::new(PATIENT)),
+            in_turn: AtomicU32::new(0),
         })
     }
 
@@ -290,9 +302,25 @@ impl Pools {
     /// The same in turn: those that began to wait first go first, and only so many stand in the way of
     /// others. To wait for one's turn takes as long as it takes; no store is away for that.
     pub async fn begin_in_turn(&self) -> Result<Tx> {
+        if self.in_turn.fetch_add(1, Ordering::Relaxed) % ASIDE == ASIDE - 1 {
+            self.carry_over().await;
+        }
         let turn = Arc::clone(&self.turns).acquire_owned().await.ok();
         let tx = self.begin().await?;
         Ok(Tx { _turn: turn, ..tx })
+    }
+
+    /// Carries SQLite's log over to the file while nobody writes in turn. Others may write meanwhile; the
+    /// log begins anew with the next write once all of it is carried over.
+    async fn carry_over(&self) {
+        let Either::Sqlite(pool) = &self.read else {
+            return;
+        };
+        let _all = self.turns.acquire_many(PATIENT as u32).await;
+        let done = deadline(sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(pool)).await;
+        if let Err(error) = done {
+            tracing::debug!(%error, "the log was not carried over yet");
+        }
     }
 
     pub async fn close(&self) {
@@ -359,6 +387,23 @@ mod tests {
                 .unwrap();
             tx.commit().await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn however_much_is_written_in_turn_the_log_is_carried_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(folder.path().join("t.db"));
+        let pools = Pools::open(&location).await.unwrap();
+        let insert = "INSERT INTO secrets (name, sealed) VALUES ($1, randomblob(500000))";
+        for name in 0..10 * i64::from(ASIDE) {
+            let mut tx = pools.begin_in_turn().await.unwrap();
+            within!(tx, db => sqlx::query(insert).bind(name.to_string()).execute(db).await.map(Done::rows))
+                .unwrap();
+            tx.commit().await.unwrap();
+        }
+        let log = std::fs::metadata(folder.path().join("t.db-wal")).unwrap();
+        let few = u64::from(ASIDE + 2) * 500_000;
+        assert!(log.len() < few, "{} bytes", log.len());
     }
 
     #[cfg(unix)]

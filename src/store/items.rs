@@ -10,6 +10,7 @@ use super::Result;
 use super::changes::ChangeKind;
 use super::db::{Done, Tx, within};
 use super::names::folded;
+use super::weeks::WeekNews;
 use crate::item::{ConnectionId, Item, RunId};
 
 /// Stands for "the provider has no time": a sort column is never null.
@@ -40,13 +41,16 @@ fn key(item: &Item) -> Key<'_> {
     (&item.container, item.kind, &item.id)
 }
 
+/// A time as it is stored.
+fn ms(time: Option<DateTime<Utc>>) -> i64 {
+    time.map_or(NO_TIME, |time| time.timestamp_millis())
+}
+
 /// Changes when the record as it came changes, or what we make of it.
 fn fingerprint(item: &Item) -> [u8; 16] {
     let mut hash = Sha256::new();
-    let ms =
-        |time: Option<DateTime<Utc>>| time.map_or(NO_TIME, |t| t.timestamp_millis()).to_be_bytes();
-    hash.update(ms(item.created));
-    hash.update(ms(item.modified));
+    hash.update(ms(item.created).to_be_bytes());
+    hash.update(ms(item.modified).to_be_bytes());
     let parent = item.parent.as_ref();
     let parent = parent.map_or(["", "", ""], |it| [it.kind, &it.container, &it.id]);
     let record = match &item.substance {
@@ -99,6 +103,8 @@ struct Stored {
     id: i64,
     fingerprint: Vec<u8>,
     is_gone: bool,
+    created_at: i64,
+    modified_at: i64,
 }
 
 impl Tx {
@@ -117,6 +123,7 @@ impl Tx {
         let mut fresh: BTreeMap<&str, i64> = BTreeMap::new();
         let (mut to_write, mut seen) = (Vec::new(), Vec::new());
         let mut changed = HashSet::new();
+        let mut weeks = WeekNews::new();
         for met in &page {
             match stored.get(&met.place).filter(|it| !it.is_gone) {
                 Some(it) if it.fingerprint == met.print => {
@@ -127,12 +134,14 @@ impl Tx {
                 Some(it) => {
                     counts.changed += 1;
                     changed.insert(it.id);
+                    weeks.take(it.created_at, it.modified_at);
                 }
                 None => {
                     counts.added += 1;
                     *fresh.entry(met.item.kind).or_default() += 1;
                 }
             }
+            weeks.add(ms(met.item.created), ms(met.item.modified));
             to_write.push(met);
         }
         self.mark_seen(run, &seen).await?;
@@ -150,6 +159,7 @@ impl Tx {
         for (kind, fresh) in fresh {
             self.count(connection, kind, fresh).await?;
         }
+        self.count_weeks(connection, weeks).await?;
         Ok(counts)
     }
 
@@ -158,7 +168,8 @@ impl Tx {
         for part in parts(page) {
             stored.extend(within!(self, db => {
                 let mut sql = QueryBuilder::new(
-                    "SELECT met.column1 AS place, i.id, i.fingerprint, i.gone_at IS NOT NULL AS is_gone FROM (");
+                    "SELECT met.column1 AS place, i.id, i.fingerprint, i.gone_at IS NOT NULL AS is_gone,
+                        i.created_at, i.modified_at FROM (");
                 sql.push_values(part, |mut row, met| {
                     row.push_bind(met.place).push_bind(&met.item.container).push_bind(met.item.kind)
                         .push_bind(&met.item.id);
@@ -193,7 +204,6 @@ impl Tx {
         run: RunId,
         items: &[&Met<'_>],
     ) -> Result<Vec<i64>> {
-        let ms = |time: Option<DateTime<Utc>>| time.map_or(NO_TIME, |t| t.timestamp_millis());
         within!(self, db => {
             let mut sql = QueryBuilder::new(
                 "INSERT INTO items (connection_id, container, type, provider_id, name, created_at,

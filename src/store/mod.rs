@@ -27,6 +27,7 @@ mod secrets;
 mod sources;
 mod sql;
 mod sweeps;
+mod weeks;
 mod workspaces;
 
 use chrono::{DateTime, Utc};
@@ -35,7 +36,7 @@ pub use audit::{Deed, KEPT as AUDIT_KEPT, Note, Noted};
 pub use changes::{Change, ChangeKind, Feed, KEPT as CHANGES_KEPT};
 pub use children::Child;
 pub use connections::{Approval, Approver, Connection, ConnectionState, Left, NewConnection};
-pub use counts::{Count, Counts};
+pub use counts::{Count, Counts, KindCount};
 pub use db::{DEADLINE, Location, Pool, Tx};
 pub(crate) use db::{Done, on};
 pub use grants::{GrantLife, Lease, SealedGrant, Swap};
@@ -53,6 +54,7 @@ pub use runs::{Cause, Cost, Pulse, RateUsed, Run, RunState, StreamProgress, Unfi
 pub use schedule::Due;
 pub use sources::{Coverage, Covered, Ended, NewSource, OpenSource, Progress};
 pub use sweeps::{DROPPED_AT_ONCE, DueSweep, FIRST, Standing};
+pub use weeks::{Week, WeekCount};
 pub use workspaces::{Changed, Member, OwnWorkspace, Role};
 
 pub type Result<T> = std::result::Result<T, Error>;

@@ -32,6 +32,11 @@ impl Due {
     }
 }
 
+/// Whether it is planned that a person does it.
+pub(super) fn is_by_hand(ms: Option<i64>) -> bool {
+    ms == Some(NEVER)
+}
+
 /// A planned time, as it is stored.
 pub(super) fn planned(ms: Option<i64>) -> Option<DateTime<Utc>> {
     ms.filter(|ms| *ms != NEVER).map(time)

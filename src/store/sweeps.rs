@@ -7,6 +7,7 @@ use sqlx::QueryBuilder;
 use super::changes::ChangeKind;
 use super::db::{Done, Tx, on, within};
 use super::sources::key;
+use super::weeks::WeekNews;
 use super::{Cost, Error, Result, Store, now};
 use crate::item::{ConnectionId, Parent, RunId};
 
@@ -44,6 +45,17 @@ pub struct Standing {
     pub provider_id: String,
     pub seen_run: RunId,
     pub is_gone: bool,
+}
+
+/// An item that has just become a tombstone.
+#[derive(sqlx::FromRow)]
+struct Dropped {
+    id: i64,
+    kind: String,
+    container: String,
+    provider_id: String,
+    created_at: i64,
+    modified_at: i64,
 }
 
 impl Standing {
@@ -211,23 +223,28 @@ impl Tx {
         if ids.is_empty() {
             return Ok(0);
         }
-        let dropped: Vec<(i64, String, String, String)> = within!(self, db => {
+        let dropped: Vec<Dropped> = within!(self, db => {
             let mut sql = QueryBuilder::new("UPDATE items SET gone_at = ");
             sql.push_bind(now()).push(" WHERE gone_at IS NULL AND seen_run < ")
                 .push_bind(run).push(" AND id IN (");
             let mut list = sql.separated(", ");
             ids.iter().for_each(|id| { list.push_bind(*id); });
-            sql.push(") RETURNING id, type, container, provider_id");
+            sql.push(") RETURNING id, type AS kind, container, provider_id, created_at, modified_at");
             sql.build_query_as().fetch_all(db).await
         })?;
-        for (kind, gone) in counted(dropped.iter().map(|(_, kind, ..)| kind)) {
+        for (kind, gone) in counted(dropped.iter().map(|it| &it.kind)) {
             self.count(connection, kind, -gone).await?;
         }
+        let mut weeks = WeekNews::new();
+        dropped
+            .iter()
+            .for_each(|it| weeks.take(it.created_at, it.modified_at));
+        self.count_weeks(connection, weeks).await?;
         let paths = dropped
             .iter()
-            .map(|(_, _, container, id)| path(container, id));
+            .map(|it| path(&it.container, &it.provider_id));
         self.forget_listings(connection, &paths.collect()).await?;
-        let ids = dropped.iter().map(|(id, ..)| *id);
+        let ids = dropped.iter().map(|it| it.id);
         self.tell(connection, ChangeKind::Deleted, ids);
         Ok(dropped.len() as i64)
     }

@@ -19,6 +19,7 @@ use super::page::{
 };
 use super::removals::RemovalView;
 use super::run_view::RunView;
+use super::schedule::next_import;
 use super::tree::Level;
 use crate::import::Every;
 use crate::item::ConnectionId;
@@ -108,7 +109,7 @@ struct ConnectionView {
     /// Why it does not work, and what to do.
     reason: Option<String>,
     life: LifeView,
-    /// When it is imported from next, where that is planned.
+    /// When it is imported from next, where that is known.
     next_import: Option<String>,
     created: When,
     items: String,
@@ -221,6 +222,7 @@ fn connection_view(
     now: DateTime<Utc>,
 ) -> ConnectionView {
     ConnectionView {
+        next_import: next_import(&connection, now),
         id: connection.id,
         label: connection.account_name,
         person: connection.person,
@@ -228,7 +230,6 @@ fn connection_view(
         works: connection.state == ConnectionState::Connected,
         reason: (connection.state == ConnectionState::Reconnect)
             .then(|| ended(provider.name, connection.reason.as_deref())),
-        next_import: connection.next_import_at.map(|at| next_import(at, now)),
         life: LifeView::new(&connection.life, provider.name, now),
         created: When::new(connection.created_at, now),
         items: grouped(connection.items),
@@ -289,13 +290,6 @@ fn schedule(every_ms: Option<i64>) -> Vec<Choice> {
         });
     }
     choices
-}
-
-fn next_import(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    match (at - now).to_std() {
-        Ok(wait) if wait > Duration::from_secs(60) => format!("Next import in {}.", length(wait)),
-        _ => "Next import any moment.".into(),
-    }
 }
 
 /// What is shown of a grant that the provider has ended.

@@ -14,9 +14,12 @@ use super::guard::{SignedIn, Who};
 use super::live::{self, Picture};
 use super::page::{Chrome, Here, LifeView, Notice, ProviderView, StateView, When, grouped};
 use super::run_view::{Sums, asked_to_wait, rate_used, time_left};
+use super::schedule::next_import;
+use super::urls;
+use super::weeks::{self, WeeksChart};
 use crate::item::{ConnectionId, RunId};
-use crate::providers::Description;
-use crate::store::{Connection, ConnectionState, Run, RunState, SignIn};
+use crate::providers::{Description, Kind};
+use crate::store::{Connection, ConnectionState, KindCount, Run, RunState, SignIn};
 
 /// What a redirect tells the page it leads to: names of things, never words.
 #[derive(Deserialize)]
@@ -41,6 +44,8 @@ struct DashboardPage {
     chrome: Chrome,
     cards: Vec<ProviderCard>,
     live: bool,
+    /// Beside the cards: it does not change with them.
+    weeks: Option<WeeksChart>,
 }
 
 struct ProviderCard {
@@ -53,6 +58,11 @@ struct ProviderCard {
 impl ProviderCard {
     fn is_connected(&self) -> bool {
         self.connections.iter().any(|connection| connection.works)
+    }
+
+    fn has_items(&self) -> bool {
+        let mut connections = self.connections.iter();
+        connections.any(|connection| !connection.kinds.is_empty())
     }
 }
 
@@ -68,9 +78,12 @@ struct ConnectionCard {
     state: StateView,
     works: bool,
     items: String,
+    /// Of each type, where there is any.
+    kinds: Vec<KindView>,
     /// What to do before the approval runs out.
     warning: Option<String>,
     last_import: Option<When>,
+    next_import: Option<String>,
     /// How the last import ended, where it did not reach its end.
     trouble: Option<Trouble>,
     progress: Option<Progress>,
@@ -78,6 +91,12 @@ struct ConnectionCard {
 
 /// Drawn by a template, which escapes what is in it.
 impl askama::filters::HtmlSafe for ConnectionCard {}
+
+/// How many items of one type, in the provider's words, and where they are listed.
+struct KindView {
+    count: String,
+    address: String,
+}
 
 /// An import that is on.
 struct Progress {
@@ -137,19 +156,36 @@ async fn dashboard(
     notice: Option<Notice>,
 ) -> Result<HttpResponse> {
     let Cards { cards, live } = Cards::of(app, sign_in).await?;
-    let page = DashboardPage {
+    let mut page = DashboardPage {
         chrome: Chrome::new("Connections", Here::Home, Some(sign_in))
             .with_notice(notice)
             .reloading(live),
         cards,
         live,
+        weeks: None,
     };
-    let html = if fragment::is_wanted(req) {
-        page.as_cards().render()?
-    } else {
-        page.render()?
-    };
-    Ok(fragment::html(html))
+    if fragment::is_wanted(req) {
+        return Ok(fragment::html(page.as_cards().render()?));
+    }
+    page.weeks = weeks_chart(app, sign_in, &page.cards).await?;
+    Ok(fragment::html(page.render()?))
+}
+
+/// The last weeks of the providers that items have come from, if any have.
+async fn weeks_chart(
+    app: &App,
+    sign_in: &SignIn,
+    cards: &[ProviderCard],
+) -> Result<Option<WeeksChart>> {
+    let with_items = cards.iter().filter(|card| card.has_items());
+    let providers: Vec<ProviderView> = with_items.map(|card| card.provider.clone()).collect();
+    if providers.is_empty() {
+        return Ok(None);
+    }
+    let now = Utc::now();
+    let (first, last) = weeks::shown(now);
+    let counted = app.store.weeks(sign_in.workspace_id, first, last).await?;
+    Ok(Some(WeeksChart::new(providers, &counted, now)))
 }
 
 /// `GET /imports/events`: one stream for all cards, for a browser opens only a few to one host.
@@ -173,18 +209,30 @@ impl Cards {
     async fn of(app: &App, sign_in: &SignIn) -> Result<Self> {
         // Runs first: one that has ended by now has all its items counted in what is read next.
         let runs = app.store.latest_runs(sign_in.workspace_id).await?;
-        let connections = app.store.connections(sign_in.workspace_id).await?;
-        let now = Utc::now();
+        let known = Known {
+            connections: app.store.connections(sign_in.workspace_id).await?,
+            kinds: app.store.kinds(sign_in.workspace_id).await?,
+            runs,
+            now: Utc::now(),
+        };
         let cards = app
             .providers
             .descriptions()
-            .map(|provider| provider_card(app, provider, &connections, &runs, now))
+            .map(|provider| provider_card(app, provider, &known))
             .filter(|card| card.on || !card.connections.is_empty());
         Ok(Self {
             cards: cards.collect(),
-            live: runs.iter().any(|run| !run.state.is_finished()),
+            live: known.runs.iter().any(|run| !run.state.is_finished()),
         })
     }
+}
+
+/// What the cards are made of.
+struct Known {
+    connections: Vec<Connection>,
+    kinds: Vec<KindCount>,
+    runs: Vec<Run>,
+    now: DateTime<Utc>,
 }
 
 /// The cards as a browser has them: line by line, so that of many only those are sent that change.
@@ -203,6 +251,7 @@ impl CardsPicture {
             chrome: Chrome::new("", Here::Home, Some(sign_in)),
             cards,
             live,
+            weeks: None,
         };
         let whole = page.as_cards().render()?;
         Ok(Self { whole, lines, live })
@@ -236,46 +285,73 @@ impl Picture for CardsPicture {
     }
 }
 
-fn provider_card(
-    app: &App,
-    provider: &Description,
-    connections: &[Connection],
-    runs: &[Run],
-    now: DateTime<Utc>,
-) -> ProviderCard {
-    let own = connections
-        .iter()
-        .filter(|connection| connection.provider == provider.slug);
+fn provider_card(app: &App, provider: &Description, known: &Known) -> ProviderCard {
+    let all = known.connections.iter();
+    let own = all.filter(|connection| connection.provider == provider.slug);
     let on = app.providers.find(provider.slug).is_some();
-    let card = |connection: &Connection| {
-        let run = runs.iter().find(|run| run.connection == connection.id);
-        let live = run.filter(|run| !run.state.is_finished());
-        ConnectionCard {
-            id: connection.id,
-            provider: provider.into(),
-            on,
-            label: connection.account_name.clone(),
-            person: connection.person.clone(),
-            state: connection.state.into(),
-            works: connection.state == ConnectionState::Connected,
-            items: grouped(connection.items),
-            warning: warning(connection, provider, now),
-            last_import: connection.last_import_at.map(|time| When::new(time, now)),
-            trouble: run.and_then(|run| trouble(run, now)),
-            progress: live.map(|run| Progress::new(run, provider, now)),
-        }
-    };
     ProviderCard {
         provider: provider.into(),
         on,
-        connections: own.map(card).collect(),
+        connections: own
+            .map(|connection| connection_card(connection, provider, on, known))
+            .collect(),
     }
+}
+
+fn connection_card(
+    connection: &Connection,
+    provider: &Description,
+    on: bool,
+    known: &Known,
+) -> ConnectionCard {
+    let now = known.now;
+    let mut runs = known.runs.iter();
+    let run = runs.find(|run| run.connection == connection.id);
+    let live = run.filter(|run| !run.state.is_finished());
+    let own = |it: &&KindCount| it.connection_id == connection.id;
+    let kinds: Vec<&KindCount> = known.kinds.iter().filter(own).collect();
+    ConnectionCard {
+        id: connection.id,
+        provider: provider.into(),
+        on,
+        label: connection.account_name.clone(),
+        person: connection.person.clone(),
+        state: connection.state.into(),
+        works: connection.state == ConnectionState::Connected,
+        items: grouped(kinds.iter().map(|it| it.n).sum()),
+        kinds: kind_views(&kinds, provider),
+        warning: warning(connection, provider, now),
+        last_import: last_import(connection, run).map(|time| When::new(time, now)),
+        next_import: next_import(connection, now).filter(|_| on),
+        trouble: run.and_then(|run| trouble(run, now)),
+        progress: live.map(|run| Progress::new(run, provider, now)),
+    }
+}
+
+/// In the provider's order.
+fn kind_views(kinds: &[&KindCount], provider: &Description) -> Vec<KindView> {
+    let view = |kind: &Kind| {
+        let it = kinds.iter().find(|it| it.kind == kind.name)?;
+        let word = if it.n == 1 { kind.one } else { kind.many };
+        Some(KindView {
+            count: format!("{} {word}", grouped(it.n)),
+            address: urls::connection_kind(it.connection_id, kind.name),
+        })
+    };
+    provider.kinds.iter().filter_map(view).collect()
 }
 
 fn warning(connection: &Connection, provider: &Description, now: DateTime<Utc>) -> Option<String> {
     let life = LifeView::new(&connection.life, provider.name, now);
     let works = connection.state == ConnectionState::Connected;
     (works && life.warns).then_some(life.text)
+}
+
+/// When it was last imported from, unless that is said of the run with its trouble.
+fn last_import(connection: &Connection, run: Option<&Run>) -> Option<DateTime<Utc>> {
+    let told = run.filter(|run| run.state == RunState::Partial);
+    let told = told.and_then(|run| run.finished_at);
+    connection.last_import_at.filter(|at| Some(*at) != told)
 }
 
 fn trouble(run: &Run, now: DateTime<Utc>) -> Option<Trouble> {

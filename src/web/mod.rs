@@ -5,6 +5,7 @@ mod api;
 mod assets;
 mod audit;
 mod authorize;
+mod bars;
 mod connections;
 mod cursor;
 mod disconnect;
@@ -45,6 +46,7 @@ mod sign_out;
 mod tree;
 pub mod urls;
 mod way_in;
+mod weeks;
 mod workspace;
 
 use std::net::IpAddr;

@@ -1,13 +1,18 @@
-//! `POST /connections/{connection}/schedule`: how often it is imported from.
+//! `POST /connections/{connection}/schedule`: how often it is imported from; and when it is next.
+
+use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::errors::{Result, WebError};
 use super::guard::SignedIn;
+use super::page::length;
 use super::{App, fragment, urls};
 use crate::import::Every;
 use crate::item::ConnectionId;
+use crate::store::{Connection, ConnectionState};
 
 #[derive(Deserialize)]
 pub struct ScheduleForm {
@@ -38,4 +43,18 @@ pub async fn connection_schedule(
     app.store.set_every(sign_in.workspace_id, id, ms).await?;
     app.engine.wake();
     Ok(fragment::redirect(&req, &urls::connection(id)))
+}
+
+/// When a connection that works is imported from next; `None` while that is not planned.
+pub fn next_import(connection: &Connection, now: DateTime<Utc>) -> Option<String> {
+    if connection.state != ConnectionState::Connected {
+        return None;
+    }
+    if connection.by_hand {
+        return Some("Imported by hand only".into());
+    }
+    Some(match (connection.next_import_at? - now).to_std() {
+        Ok(wait) if wait > Duration::from_secs(60) => format!("Next import in {}", length(wait)),
+        _ => "Next import any moment".into(),
+    })
 }

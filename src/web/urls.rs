@@ -229,6 +229,12 @@ pub fn connection_items(id: impl Borrow<ConnectionId>) -> String {
     format!("{ITEMS}?connection={}", id.borrow())
 }
 
+/// What it holds of one type.
+pub fn connection_kind(id: impl Borrow<ConnectionId>, kind: &str) -> String {
+    let kind = utf8_percent_encode(kind, PART);
+    format!("{}&type={kind}", connection_items(id))
+}
+
 pub fn authorize(slug: &str) -> String {
     AUTHORIZE.replace("{provider}", slug)
 }

@@ -42,6 +42,7 @@ async fn leaves_nothing(stores: Stores) {
         "items",
         "item_raws",
         "item_counts",
+        "item_weeks",
         "runs",
         "connections",
         "grants",

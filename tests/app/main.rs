@@ -40,5 +40,6 @@ mod stand_in;
 mod store;
 mod support;
 mod ways_in;
+mod weeks;
 mod weight;
 mod workspaces;

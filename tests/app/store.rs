@@ -95,13 +95,13 @@ async fn try_sign_in(store: &Store, who: &Identity) -> Result<Person, Error> {
     })
 }
 
-struct Person {
+pub(crate) struct Person {
     identity: IdentityId,
-    workspace: WorkspaceId,
+    pub(crate) workspace: WorkspaceId,
     sign_in: SignInId,
 }
 
-async fn sign_in(store: &Store, subject: &str) -> Person {
+pub(crate) async fn sign_in(store: &Store, subject: &str) -> Person {
     let who = identity(subject, "ada@x.test");
     try_sign_in(store, &who).await.expect("a sign-in")
 }
@@ -962,7 +962,7 @@ async fn a_listing_of_which_something_else_is_known_has_not_been_read_yet(at: Da
     assert_eq!(before, [false, true, false, true]);
 }
 
-fn key_of(item: &Item) -> Parent {
+pub(crate) fn key_of(item: &Item) -> Parent {
     Parent {
         container: item.container.clone(),
         kind: item.kind,
@@ -1189,6 +1189,7 @@ async fn a_deleted_connection_takes_along_what_hangs_on_it(at: Database) {
         "SELECT COUNT(*) FROM items",
         "SELECT COUNT(*) FROM item_raws",
         "SELECT COUNT(*) FROM item_counts",
+        "SELECT COUNT(*) FROM item_weeks",
     ] {
         assert_eq!(number(store.reader(), count).await, 0, "{count}");
     }

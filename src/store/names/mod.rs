@@ -149,7 +149,7 @@ impl Store {
 
     /// Writes a block's lists, unless its names have changed since they were read.
     async fn write_lists(&self, due: &DueBlock, lists: Vec<Vec<u8>>) -> Result<()> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_in_turn().await?;
         let still = within!(tx, db => sqlx::query(
             "DELETE FROM names_due WHERE connection_id = $1 AND block = $2 AND at = $3")
             .bind(due.connection_id).bind(due.block).bind(due.at).execute(db).await.map(Done::rows))?;
