@@ -2,6 +2,7 @@
 //!
 //!     cargo bench --bench list                      # SQLite, and PostgreSQL where TEST_POSTGRES_URL says one
 //!     ITEMS=100000 cargo bench --bench list
+//!     ONLY=q=ad cargo bench --bench list            # the cases whose names have this in them
 //!     KEEP=folder cargo bench --bench list          # fills the SQLite files there once, and uses them again
 //!
 //! Prints the 95th percentile of each case and ends with 1 where one misses its bar: 50 ms for a single
@@ -69,7 +70,10 @@ async fn compare(name: &str, small: Location, large: Location, items: usize) -> 
     let large = World::fill(&large, items).await;
     let plain = small.p95(&small.query()).await;
     let mut missed = false;
-    for (case, query, bar) in large.cases(plain) {
+    let only: String = setting("ONLY").unwrap_or_default();
+    let mut cases = large.cases(plain);
+    cases.retain(|(case, ..)| case.contains(&only));
+    for (case, query, bar) in cases {
         let (rows, p95) = (large.rows(&query).await, large.p95(&query).await);
         let over = p95 > bar;
         missed |= over;
