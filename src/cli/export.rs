@@ -165,12 +165,16 @@ async fn export_from(
 /// The one that is named, or the only one there is.
 async fn workspace(store: &Store, named: Option<&str>) -> Result<WorkspaceId, ExportError> {
     let all = store.workspaces().await?;
-    let fits = |id: WorkspaceId, name: &str| {
-        named.is_none_or(|named| id.to_string() == named || name == named)
-    };
+    // Members choose the name, so it may be the id of another one.
+    if let Some(it) = all
+        .iter()
+        .find(|it| Some(it.id.to_string().as_str()) == named)
+    {
+        return Ok(it.id);
+    }
     let fitting: Vec<WorkspaceId> = all
         .iter()
-        .filter(|it| fits(it.id, &it.name))
+        .filter(|it| named.is_none_or(|named| it.name == named))
         .map(|it| it.id)
         .collect();
     let which = |why| {

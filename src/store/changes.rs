@@ -165,6 +165,25 @@ impl Store {
         after: i64,
         limit: usize,
     ) -> Result<Option<Feed>> {
+        let mut from = after;
+        loop {
+            let Some(feed) = self.some_changes(workspace, from, limit).await? else {
+                return Ok(None);
+            };
+            // Where none is left to tell of those that were looked at, there may be some behind them.
+            if !feed.changes.is_empty() || feed.last == from {
+                return Ok(Some(feed));
+            }
+            from = feed.last;
+        }
+    }
+
+    async fn some_changes(
+        &self,
+        workspace: WorkspaceId,
+        after: i64,
+        limit: usize,
+    ) -> Result<Option<Feed>> {
         let told: Vec<Told> = on!(self.pools.read, db => sqlx::query_as(
             "SELECT h.seq, h.kind, h.at, h.connection_id, h.item_id, c.id IS NOT NULL AS is_here
              FROM (SELECT * FROM changes WHERE workspace_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) h

@@ -348,6 +348,16 @@ async fn start_sqlite(options: &SqliteConnectOptions) -> Result<SqliteConnection
 }
 
 impl Tx {
+    /// On PostgreSQL, waits until no other transaction holds this number, and holds it to its end. SQLite
+    /// has one writer anyway.
+    pub(super) async fn hold(&mut self, number: i64) -> Result<()> {
+        if let Either::Postgres(tx) = &mut self.open {
+            let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(number);
+            deadline(lock.execute(&mut **tx)).await?;
+        }
+        Ok(())
+    }
+
     pub async fn commit(mut self) -> Result<()> {
         self.write_news().await?;
         deadline(async {

@@ -15,6 +15,8 @@ use crate::item::{ConnectionId, Item, RunId};
 
 /// Stands for "the provider has no time": a sort column is never null.
 pub(super) const NO_TIME: i64 = i64::MIN;
+/// Tells our locks on PostgreSQL from others; a connection's id is added.
+const LOCKS: i64 = 0x6974_656d_0000_0000;
 /// The most rows in one statement.
 const ROWS: usize = 128;
 
@@ -108,6 +110,12 @@ struct Stored {
 }
 
 impl Tx {
+    /// The items of a connection are written by one transaction at a time: two that come upon the same
+    /// items and counts in different orders would wait for each other.
+    pub(super) async fn hold_items(&mut self, connection: ConnectionId) -> Result<()> {
+        self.hold(LOCKS + connection.0).await
+    }
+
     /// Stores a page of items that `run` met. A record that is stored already as it is costs a mark
     /// that it was seen, and nothing else.
     pub async fn save_items(
@@ -116,6 +124,7 @@ impl Tx {
         run: RunId,
         items: &[Item],
     ) -> Result<PageCounts> {
+        self.hold_items(connection).await?;
         let page = Met::all(items);
         let stored = self.stored(connection, &page).await?;
         let stored: HashMap<i64, Stored> = stored.into_iter().map(|it| (it.place, it)).collect();

@@ -118,9 +118,10 @@ fn means_away(code: &str) -> bool {
     const FULL: u32 = 13;
     const CANNOT_OPEN: u32 = 14;
     match code.len() {
-        // Connection lost, out of resources, told to stop, or a standby that takes no writes.
+        // Connection lost, undone in favour of another, out of resources, told to stop, or a standby that
+        // takes no writes.
         5 => {
-            ["08", "53", "57"]
+            ["08", "40", "53", "57"]
                 .iter()
                 .any(|class| code.starts_with(class))
                 || code == "25006"

@@ -223,6 +223,7 @@ impl Tx {
         if ids.is_empty() {
             return Ok(0);
         }
+        self.hold_items(connection).await?;
         let dropped: Vec<Dropped> = within!(self, db => {
             let mut sql = QueryBuilder::new("UPDATE items SET gone_at = ");
             sql.push_bind(now()).push(" WHERE gone_at IS NULL AND seen_run < ")

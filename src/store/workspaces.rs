@@ -124,18 +124,20 @@ impl Store {
     }
 
     /// Has somebody belong to a workspace and see it. Who does already keeps what they may do there.
-    /// False where the workspace is not there any more.
+    /// False where the workspace is not there any more, or whoever invited them is no owner of it now.
     pub async fn join_workspace(
         &self,
         who: &SignIn,
         workspace: WorkspaceId,
         role: Role,
+        by: UserId,
     ) -> Result<bool> {
         let mut tx = self.begin().await?;
         let joined = within!(tx, db => sqlx::query(
-            "INSERT INTO members (workspace_id, user_id, role) SELECT id, $2, $3 FROM workspaces WHERE id = $1
+            "INSERT INTO members (workspace_id, user_id, role) 
+             SELECT workspace_id, $2, $3 FROM members WHERE workspace_id = $1 AND user_id = $4 AND role = 'owner'
              ON CONFLICT (workspace_id, user_id) DO NOTHING")
-            .bind(workspace).bind(who.user_id).bind(role.as_str()).execute(db).await.map(Done::rows))?;
+            .bind(workspace).bind(who.user_id).bind(role.as_str()).bind(by).execute(db).await.map(Done::rows))?;
         let seen = within!(tx, db => sqlx::query(
             "UPDATE sign_ins SET workspace_id = $2 WHERE id = $1
                 AND EXISTS (SELECT 1 FROM members WHERE workspace_id = $2 AND user_id = $3)")
@@ -192,7 +194,7 @@ impl Store {
 }
 
 impl Tx {
-    /// Their browsers see another workspace of theirs from now on; who has none gets one.
+    /// Their browsers see another workspace of theirs from now on; who has none gets one. Their keys end.
     async fn remove_member(
         &mut self,
         workspace: WorkspaceId,
@@ -201,6 +203,9 @@ impl Tx {
     ) -> Result<()> {
         within!(self, db => sqlx::query("DELETE FROM members WHERE workspace_id = $1 AND user_id = $2")
             .bind(workspace).bind(member).execute(db).await.map(Done::rows))?;
+        within!(self, db => sqlx::query(
+            "UPDATE api_keys SET revoked_at = $3 WHERE workspace_id = $1 AND user_id = $2 AND revoked_at IS NULL")
+            .bind(workspace).bind(member).bind(now()).execute(db).await.map(Done::rows))?;
         let left: Option<WorkspaceId> = within!(self, db => sqlx::query_scalar(
             "SELECT MIN(workspace_id) FROM members WHERE user_id = $1")
             .bind(member).fetch_one(db).await)?;

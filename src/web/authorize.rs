@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::errors::{Result, WebError};
 use super::guard::{Known, Who};
 use super::session::SessionOf;
-use super::{App, fragment, urls};
+use super::{App, fragment, join, urls};
 use crate::item::ConnectionId;
 use crate::oauth::{self, Purpose};
 
@@ -65,6 +65,16 @@ fn given(form: actix_web::Result<web::Form<AuthorizeForm>>) -> Result<Option<Aut
     }
 }
 
+/// The invitation that is come back to.
+fn invitation(form: Option<&AuthorizeForm>) -> Result<Option<String>> {
+    let token = form.and_then(|form| form.join.clone());
+    let token = token.filter(|token| !token.is_empty());
+    match token.as_deref().is_none_or(join::is_token) {
+        true => Ok(token),
+        false => Err(WebError::BadForm("join", "is no invitation".into())),
+    }
+}
+
 async fn purpose(
     app: &App,
     who: &Who,
@@ -72,7 +82,7 @@ async fn purpose(
     form: Option<&AuthorizeForm>,
 ) -> Result<Purpose> {
     let workspace = who.0.as_ref().map(|sign_in| sign_in.workspace_id);
-    let join = form.and_then(|form| form.join.clone());
+    let join = invitation(form)?;
     let wanted = form
         .and_then(|form| form.connection.as_deref())
         .filter(|text| !text.is_empty());

@@ -119,19 +119,22 @@ pub async fn home_show(
     who: Who,
     query: web::Query<HomeQuery>,
 ) -> Result<HttpResponse> {
-    let notice = declined(&app, query.declined.as_deref());
+    let notice = query.declined(&app);
     match &who.0 {
         Some(sign_in) => dashboard(&req, &app, sign_in, notice).await,
         None => welcome(&app, notice, query.connect.as_deref()),
     }
 }
 
-fn declined(app: &App, slug: Option<&str>) -> Option<Notice> {
-    let name = app.providers.find(slug?)?.description().name;
-    Some(Notice {
-        tone: "note",
-        text: format!("{name} not connected: you declined."),
-    })
+impl HomeQuery {
+    pub fn declined(&self, app: &App) -> Option<Notice> {
+        let slug = self.declined.as_deref()?;
+        let name = app.providers.find(slug)?.description().name;
+        Some(Notice {
+            tone: "note",
+            text: format!("{name} not connected: you declined."),
+        })
+    }
 }
 
 fn welcome(app: &App, notice: Option<Notice>, connect: Option<&str>) -> Result<HttpResponse> {

@@ -13,12 +13,15 @@ use url::Url;
 
 use super::errors::{Result, WebError};
 use super::guard::{SignedIn, Who};
+use super::home::HomeQuery;
 use super::page::{Chrome, Here, ProviderView};
 use super::{App, fragment, urls};
-use crate::item::WorkspaceId;
-use crate::store::Role;
+use crate::item::{UserId, WorkspaceId};
+use crate::store::{Role, SignIn};
 use crate::vault::{Owner, random};
 
+/// Bytes of a token.
+const TOKEN: usize = 32;
 /// How long an invitation is good for.
 const LIFE: Duration = Duration::from_secs(72 * 3_600);
 
@@ -38,15 +41,17 @@ struct JoinPage {
 struct Entry {
     workspace: WorkspaceId,
     role: String,
+    by: UserId,
 }
 
 /// Makes an invitation, and answers with its link.
-pub async fn invite(app: &App, workspace: WorkspaceId, role: Role) -> Result<Url> {
-    let token = URL_SAFE_NO_PAD.encode(random::<32>().as_slice());
+pub async fn invite(app: &App, by: &SignIn, role: Role) -> Result<Url> {
+    let token = URL_SAFE_NO_PAD.encode(random::<TOKEN>().as_slice());
     let name = entry_name(&token);
     let entry = Entry {
-        workspace,
+        workspace: by.workspace_id,
         role: role.as_str().to_owned(),
+        by: by.user_id,
     };
     let plain = serde_json::to_vec(&entry).expect("plain fields are JSON");
     let sealed = app.vault.seal(&owner(&name), &plain);
@@ -60,12 +65,14 @@ pub async fn join_show(
     app: web::Data<App>,
     Who(sign_in): Who,
     token: web::Path<String>,
+    query: web::Query<HomeQuery>,
 ) -> Result<HttpResponse> {
     let name = entry_name(&token);
     let (entry, _) = opened(&app, &name, app.ephemeral.get(&name).await?)?;
     let workspace = app.store.workspace_name(entry.workspace).await?;
     let page = JoinPage {
-        chrome: Chrome::new("Invitation", Here::Nowhere, sign_in.as_ref()),
+        chrome: Chrome::new("Invitation", Here::Nowhere, sign_in.as_ref())
+            .with_notice(query.declined(&app)),
         workspace: workspace.ok_or(WebError::InvitationUsed)?,
         signed_in: sign_in.is_some(),
         token: token.into_inner(),
@@ -87,7 +94,9 @@ pub async fn join_use(
 ) -> Result<HttpResponse> {
     let name = entry_name(&token);
     let (entry, role) = opened(&app, &name, app.ephemeral.take(&name).await?)?;
-    let joined = app.store.join_workspace(&sign_in, entry.workspace, role);
+    let joined = app
+        .store
+        .join_workspace(&sign_in, entry.workspace, role, entry.by);
     match joined.await? {
         true => Ok(fragment::redirect(&req, urls::home())),
         false => Err(WebError::InvitationUsed),
@@ -101,6 +110,13 @@ fn opened(app: &App, name: &str, sealed: Option<Vec<u8>>) -> Result<(Entry, Role
     let entry: Entry = serde_json::from_slice(&plain).map_err(|_| WebError::InvitationUsed)?;
     let role = Role::parse(&entry.role).ok_or(WebError::InvitationUsed)?;
     Ok((entry, role))
+}
+
+/// Whether an invitation could have this token.
+pub fn is_token(text: &str) -> bool {
+    URL_SAFE_NO_PAD
+        .decode(text)
+        .is_ok_and(|bytes| bytes.len() == TOKEN)
 }
 
 /// The token itself is kept nowhere.

@@ -58,7 +58,8 @@ pub async fn oauth_callback(
     let pending = oauth::claim(&app.ephemeral, &app.vault, slug, state, browser.as_ref()).await;
     let pending = pending.map_err(|error| WebError::not_pending(error, &provider))?;
     if let Some(error) = &query.error {
-        return turned_down(&provider, error, query.error_description.as_deref());
+        let join = pending.purpose.join.as_deref();
+        return turned_down(&provider, error, query.error_description.as_deref(), join);
     }
     let purpose = pending.purpose.clone();
     // Begun while signed in, it adds a connection there; it signs nobody in who has left since.
@@ -124,9 +125,11 @@ fn turned_down(
     provider: &Configured,
     error: &str,
     described: Option<&str>,
+    join: Option<&str>,
 ) -> Result<HttpResponse> {
     if error == "access_denied" {
-        return Ok(see(&urls::home_declined(provider.slug())));
+        let back = join.map_or(urls::home().to_owned(), urls::join);
+        return Ok(see(&urls::declined(&back, provider.slug())));
     }
     let said = Failure::new(FailureKind::Refused, described.unwrap_or(error)).said;
     Err(WebError::ProviderRefused(

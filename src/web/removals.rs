@@ -82,13 +82,20 @@ pub async fn connection_removals(
     let answer = form.answer.as_deref().ok_or_else(|| missing("answer"))?;
     let answer = Answer::parse(answer)
         .ok_or_else(|| WebError::BadForm("answer", "must be drop or keep".into()))?;
+    let unknown = || {
+        let said = "is nothing that is asked about; it may have been answered already".into();
+        WebError::BadForm("stream", said)
+    };
+    // No text of PostgreSQL can hold it.
+    if stream.contains('\0') {
+        return Err(unknown());
+    }
     let answered = app
         .store
         .answer_questions(workspace, sign_in.user_id, id, stream, answer)
         .await?;
     if !answered {
-        let said = "is nothing that is asked about; it may have been answered already".into();
-        return Err(WebError::BadForm("stream", said));
+        return Err(unknown());
     }
     app.engine.carry_out();
     Ok(fragment::redirect(&req, &urls::connection(id)))

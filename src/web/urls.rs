@@ -63,9 +63,9 @@ pub fn home() -> &'static str {
     HOME
 }
 
-/// The start, saying that this provider was declined.
-pub fn home_declined(slug: &str) -> String {
-    format!("{HOME}?declined={slug}")
+/// A page, saying that this provider was declined.
+pub fn declined(page: &str, slug: &str) -> String {
+    format!("{page}?declined={slug}")
 }
 
 /// The start, for somebody who pressed Connect under another of this machine's names.

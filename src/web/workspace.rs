@@ -93,7 +93,7 @@ pub async fn workspace_invite(
     must_own(&app, &sign_in).await?;
     let wanted = form.role.as_deref().filter(|text| !text.is_empty());
     let role = role(wanted.unwrap_or(Role::Member.as_str()))?;
-    let link = join::invite(&app, sign_in.workspace_id, role).await?;
+    let link = join::invite(&app, &sign_in, role).await?;
     app.store.note_invitation(&sign_in, role).await?;
     show(&app, &sign_in, Some(link)).await
 }

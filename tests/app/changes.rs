@@ -17,6 +17,8 @@ on_both_databases! {
     what_is_too_old_is_forgotten_and_who_has_not_come_that_far_is_told,
     a_page_that_is_not_committed_is_not_told,
     a_reader_beside_several_writers_misses_nothing,
+    an_answer_without_changes_is_the_last_one,
+    two_that_meet_the_same_items_in_different_orders_both_get_through,
 }
 
 /// One workspace, with as many connections.
@@ -130,6 +132,52 @@ async fn a_removed_connection_is_told_and_nothing_more_of_what_was_in_it(at: Dat
         assert_eq!(feed[2].connection, gone);
         assert!(feed[..2].iter().all(|change| change.connection == all[1].0));
     }
+}
+
+async fn an_answer_without_changes_is_the_last_one(at: Database) {
+    let store = at.open().await;
+    let (workspace, all) = workspace(&store, 1).await;
+    let (connection, run) = all[0];
+    for page in 0..7 {
+        let page: Vec<Item> = (0..1_000).map(|n| contact(page * 1_000 + n)).collect();
+        save(&store, connection, run, &page).await;
+    }
+    let left = store
+        .leave_connection(workspace, UserId(1), connection)
+        .await;
+    assert!(left.expect("an answer").is_some());
+    let feed = store.changes(workspace, 0, 50).await.expect("an answer");
+    let feed = feed.expect("all is kept");
+    assert_eq!(in_words(&feed.changes), ["connection_removed "]);
+}
+
+async fn two_that_meet_the_same_items_in_different_orders_both_get_through(at: Database) {
+    const PAGES: usize = 30;
+    let store = Arc::new(at.open().await);
+    let (_, all) = workspace(&store, 1).await;
+    let (connection, run) = all[0];
+    for round in 0..5 {
+        let names = |n: usize| renamed(&n.to_string(), &format!("in round {round}"));
+        let pages: Vec<Vec<Item>> = (0..PAGES).map(|n| vec![names(n)]).collect();
+        let there = save_all(&store, connection, run, pages.iter());
+        let back = save_all(&store, connection, run, pages.iter().rev());
+        tokio::join!(there, back);
+    }
+}
+
+/// Several pages in one transaction.
+async fn save_all(
+    store: &Store,
+    connection: ConnectionId,
+    run: RunId,
+    pages: impl Iterator<Item = &Vec<Item>>,
+) {
+    let mut tx = store.begin_in_turn().await.expect("a transaction");
+    for page in pages {
+        let saved = tx.save_items(connection, run, page).await;
+        saved.expect("a page");
+    }
+    tx.commit().await.expect("a commit");
 }
 
 async fn what_is_too_old_is_forgotten_and_who_has_not_come_that_far_is_told(at: Database) {

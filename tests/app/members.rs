@@ -60,6 +60,41 @@ async fn an_invitation_is_for_one_person_and_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_ends_with_what_its_maker_may_do() {
+    let stores = Stores::embedded();
+    let (app, _sandbox, mut ada, connection) = with_ada(&stores).await;
+    let mut bob = joined(&app, &mut ada, "empty", "owner").await;
+    let path = invitation(&mut bob, "owner").await;
+    let members = ada.get("/workspace").await;
+    let members = members.attributes("input[name=member]", "value");
+    let form = [("member", members[1].as_str()), ("role", "none")];
+    assert_eq!(ada.post("/workspace", &form).await.location(), "/workspace");
+    assert_eq!(bob.post(&path, &[]).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(bob.get(&connection).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_declines_on_the_way_to_a_workspace_is_back_at_the_invitation() {
+    let stores = Stores::embedded();
+    let (app, _sandbox, mut ada, _) = with_ada(&stores).await;
+    let path = invitation(&mut ada, "member").await;
+    let mut bob = Visitor::of(&app.url);
+    let token = bob.get(&path).await;
+    let token = token
+        .attribute("input[name=join]", "value")
+        .expect("a form");
+    let form = [("join", token.as_str())];
+    let callback = bob.consent_with("hubspot", &form, "empty", "decline").await;
+    let back = bob.get(&callback).await.location().to_owned();
+    assert_eq!(back, format!("{path}?declined=hubspot"));
+    assert!(bob.get(&back).await.text().contains("you declined"));
+    let odd = bob
+        .post("/integrations/hubspot/authorize", &[("join", "../x")])
+        .await;
+    assert_eq!(odd.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_member_sees_everything_and_decides_nothing_about_others() {
     let stores = Stores::embedded();
     let (app, _sandbox, mut ada, _) = with_ada(&stores).await;
