@@ -25,6 +25,8 @@ pub(super) struct Part<'a> {
     pub timeless: Option<bool>,
     /// How many items, where that is known.
     pub holds: Option<i64>,
+    /// How far it is walked along.
+    pub steps: i64,
 }
 
 #[derive(Clone, Copy)]
@@ -86,15 +88,15 @@ impl Sort {
 }
 
 impl ListQuery {
-    /// One part in the list's order, at most `wanted` marks of those that fit among `steps`.
-    pub(super) fn part(&self, sql: &mut Sql, part: &Part<'_>, steps: i64, wanted: usize) {
+    /// One part in the list's order, at most `wanted` marks of those that fit among its steps.
+    pub(super) fn part(&self, sql: &mut Sql, part: &Part<'_>, wanted: usize) {
         let (sort, filters) = (self.sort, &self.filters);
         sql.push("SELECT ")
             .push(sort.mark())
             .push(" FROM (SELECT ")
             .push(COLUMNS);
         self.line(sql, part);
-        sql.push(" LIMIT ").bind(steps);
+        sql.push(" LIMIT ").bind(part.steps);
         sql.push(") AS line WHERE TRUE");
         match part.line {
             Line::Kind(_) => {
@@ -112,11 +114,11 @@ impl ListQuery {
         sql.push(" LIMIT ").bind(wanted as i64);
     }
 
-    /// The last mark of a part that a walk of so many steps reaches, if it goes on behind it.
-    pub(super) fn end(&self, sql: &mut Sql, part: &Part<'_>, steps: i64) {
+    /// The last mark of a part that a walk reaches, if it goes on behind it.
+    pub(super) fn end(&self, sql: &mut Sql, part: &Part<'_>) {
         sql.push("SELECT ").push(self.sort.mark());
         self.line(sql, part);
-        sql.push(" LIMIT 1 OFFSET ").bind(steps.max(1) - 1);
+        sql.push(" LIMIT 1 OFFSET ").bind(part.steps.max(1) - 1);
     }
 
     /// A part as its index has it.

@@ -15,6 +15,11 @@ use crate::item::ConnectionId;
 
 /// Parts in one statement. SQLite takes 500 terms.
 pub(super) const PARTS: usize = 100;
+/// All steps of a first walk together.
+const FARTHEST: i64 = 60_000;
+/// Walks before another way is taken, and how much further the next one goes along a part.
+const WALKS: usize = 3;
+const FURTHER: i64 = 4;
 /// How far is looked in one way before another one is taken. All ways give the same list.
 #[derive(Clone, Copy, Debug)]
 pub struct Reach {
@@ -43,40 +48,27 @@ impl Reach {
         let even = wanted.saturating_mul(all.max(0) as usize).isqrt();
         self.few.min(even)
     }
-}
 
-/// How far a walk goes: some times as far as it takes on average to meet those that are wanted, along
-/// each part by what it holds of all.
-#[derive(Clone, Copy)]
-struct Steps {
-    together: i64,
-    all: i64,
-    least: i64,
-}
-
-impl Steps {
-    const FARTHEST: i64 = 60_000;
-    const NO_END: Self = Self {
-        together: ALL,
-        all: 0,
-        least: ALL,
-    };
-
-    fn new(reach: Reach, wanted: usize, all: i64, fitting: usize) -> Self {
-        let average = (wanted as i64).saturating_mul(all) / (fitting.max(1) as i64);
-        Self {
-            together: average.saturating_mul(3).min(Self::FARTHEST),
-            all,
-            least: reach.steps as i64,
+    /// Has a walk go along each part by what it holds of all, some times as far as it takes on average to
+    /// meet what is wanted.
+    fn shorten(&self, parts: &mut [Part<'_>], average: i64, all: i64) {
+        let together = average.saturating_mul(3).min(FARTHEST);
+        for part in parts {
+            let share = match part.holds {
+                Some(n) if all > 0 => together * n / all,
+                _ => together,
+            };
+            part.steps = share.max(self.steps as i64);
         }
     }
+}
 
-    fn along(&self, part: &Part<'_>) -> i64 {
-        match part.holds {
-            Some(n) if self.all > 0 => (self.together * n / self.all).max(self.least),
-            _ => self.together.max(self.least),
-        }
-    }
+/// Where a walk along a part came to its end, and the part goes on behind it.
+#[derive(sqlx::FromRow)]
+struct End {
+    part: i64,
+    #[sqlx(flatten)]
+    mark: Mark,
 }
 
 /// A connection's items of one type, and how many of them are not gone.
@@ -94,9 +86,9 @@ impl Store {
             return Ok(Vec::new());
         }
         let stock = self.stock(&query.filters).await?;
-        let parts = parts(query, &stock);
+        let mut parts = parts(query, &stock);
         if query.filters.words.is_empty() && !query.sorts_children() {
-            return self.walk(query, &parts, Steps::NO_END, wanted).await;
+            return self.walk(query, &parts, wanted).await;
         }
         let all = stock.iter().map(|stock| stock.n).sum();
         let few = self.reach.few(wanted, all);
@@ -105,9 +97,10 @@ impl Store {
             return self.sort(query, candidates.ids, wanted).await;
         }
         // So many may fit that a walk meets them soon, unless they all stand at its end.
-        let steps = Steps::new(self.reach, wanted, all, candidates.ids.len());
-        let found = self.walk_some(query, &parts, steps, wanted).await?;
-        if found.len() == wanted {
+        let fitting = candidates.ids.len().max(1) as i64;
+        self.reach
+            .shorten(&mut parts, wanted as i64 * all / fitting, all);
+        if let Some(found) = self.walk_some(query, &mut parts, wanted).await? {
             return Ok(found);
         }
         let many = self.reach.many;
@@ -115,38 +108,55 @@ impl Store {
         if candidates.whole {
             return self.sort(query, candidates.ids, wanted).await;
         }
-        self.walk(query, &parts, Steps::NO_END, wanted).await
+        parts.iter_mut().for_each(|part| part.steps = ALL);
+        self.walk(query, &parts, wanted).await
     }
 
-    /// Walks no further than `steps` says, and leaves out what is behind the end of any: there
-    /// something that was not reached may stand before it.
+    /// Walks so far as the parts say. Behind the end of one, something that was not reached may stand
+    /// before what another has: where that takes away too much of what was found, it goes on along those
+    /// that end too early. `None` where too little is met.
     async fn walk_some(
         &self,
         query: &ListQuery,
-        parts: &[Part<'_>],
-        steps: Steps,
+        parts: &mut [Part<'_>],
         wanted: usize,
-    ) -> Result<Vec<Mark>> {
-        let mut found = self.walk(query, parts, steps, wanted).await?;
-        let mut ends: Vec<Mark> = Vec::new();
-        for parts in parts.chunks(PARTS) {
-            let mut sql = Sql::on(&self.pools.read);
-            for (at, part) in parts.iter().enumerate() {
-                sql.push(if at == 0 {
-                    "SELECT * FROM ("
-                } else {
-                    " UNION ALL SELECT * FROM ("
-                });
-                query.end(&mut sql, part, steps.along(part));
-                sql.push(") AS part");
+    ) -> Result<Option<Vec<Mark>>> {
+        for _ in 0..WALKS {
+            let found = self.walk(query, parts, wanted).await?;
+            let ends = self.ends(query, parts).await?;
+            if ends.is_empty() {
+                return Ok(Some(found));
             }
-            ends.extend(sql.all::<Mark>(&self.pools.read).await?);
+            let Some(last) = found.last().filter(|_| found.len() == wanted) else {
+                return Ok(None);
+            };
+            let before = |end: &&End| query.sort.compare(&end.mark, last).is_lt();
+            let too_early: Vec<&End> = ends.iter().filter(before).collect();
+            if too_early.is_empty() {
+                return Ok(Some(found));
+            }
+            for end in too_early {
+                parts[end.part as usize].steps *= FURTHER;
+            }
         }
-        query.sort.arrange(&mut ends);
-        if let Some(end) = ends.first() {
-            found.retain(|mark| query.sort.compare(mark, end).is_le());
+        Ok(None)
+    }
+
+    async fn ends(&self, query: &ListQuery, parts: &[Part<'_>]) -> Result<Vec<End>> {
+        let mut ends = Vec::new();
+        for chunk in (0..).zip(parts).collect::<Vec<_>>().chunks(PARTS) {
+            let mut sql = Sql::on(&self.pools.read);
+            for (at, (place, part)) in chunk.iter().enumerate() {
+                sql.push(if at == 0 { "" } else { " UNION ALL " })
+                    .push("SELECT CAST(")
+                    .bind(*place)
+                    .push(" AS BIGINT) AS part, ends.* FROM (");
+                query.end(&mut sql, part);
+                sql.push(") AS ends");
+            }
+            ends.extend(sql.all::<End>(&self.pools.read).await?);
         }
-        Ok(found)
+        Ok(ends)
     }
 
     /// What there is of each type in the connections that are asked for.
@@ -163,12 +173,11 @@ impl Store {
         sql.all(&self.pools.read).await
     }
 
-    /// Walks along the parts in the list's order, along each no further than `steps` says.
+    /// Walks along the parts in the list's order.
     async fn walk(
         &self,
         query: &ListQuery,
         parts: &[Part<'_>],
-        steps: Steps,
         wanted: usize,
     ) -> Result<Vec<Mark>> {
         let mut marks: Vec<Mark> = Vec::new();
@@ -180,7 +189,7 @@ impl Store {
                 } else {
                     " UNION ALL SELECT * FROM ("
                 });
-                query.part(&mut sql, part, steps.along(part), wanted);
+                query.part(&mut sql, part, wanted);
                 sql.push(") AS part");
             }
             marks.extend(sql.all::<Mark>(&self.pools.read).await?);
@@ -270,6 +279,7 @@ fn parts<'a>(query: &'a ListQuery, stock: &'a [Stock]) -> Vec<Part<'a>> {
                 gone,
                 timeless,
                 holds: holds.filter(|_| !gone),
+                steps: ALL,
             };
             parts.extend(query.sort.stretches().iter().map(stretch));
         }
