@@ -1,5 +1,7 @@
 //! Builds the application from its settings and runs it: what the program starts and what tests start.
 
+mod chores;
+
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -8,11 +10,12 @@ use std::time::Duration;
 use actix_web::cookie::Key as CookieKey;
 use actix_web::dev::ServerHandle;
 use actix_web::{HttpServer, web::Data};
-use chrono::Utc;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
+
+use chores::Tools;
 
 use crate::client::{Client, Paces};
 use crate::ephemeral::{
@@ -30,16 +33,6 @@ use crate::web::{self, App, Rate};
 const FINISH: u64 = 20;
 /// How long renewals on their way are waited for: an answer that is not kept may be the grant's end.
 const SETTLE: Duration = Duration::from_secs(20);
-/// How often expired entries are removed where the store does not do it itself.
-const SWEEP: Duration = Duration::from_secs(60);
-/// How often grants near their end are looked for: the shortest life that is kept up is twice this.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// How often old runs, audit entries and changes are looked for.
-const FORGET: Duration = Duration::from_secs(3_600);
-/// How often it is looked for runs whose listings need not be told apart any more.
-const FOLD: Duration = Duration::from_secs(600);
-/// How often new names are looked for.
-const LIST_NAMES: Duration = Duration::from_secs(1);
 /// The name of the cookie's key among the sealed secrets.
 const COOKIE_KEY: &str = "cookie-key";
 
@@ -81,7 +74,7 @@ pub struct Running {
     store: Arc<Store>,
     handle: ServerHandle,
     server: JoinHandle<io::Result<()>>,
-    sweeper: CancellationToken,
+    ending: CancellationToken,
     instance: String,
 }
 
@@ -214,25 +207,18 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
         paces: Arc::new(Paces::shared(Arc::clone(&stores.ephemeral))),
         every: settings.import_every,
     });
-    let sweeper = CancellationToken::new();
-    tokio::spawn(sweep(Arc::clone(&stores.ephemeral), sweeper.clone()));
+    let ending = CancellationToken::new();
     let instance = format!("{:016x}", u64::from_be_bytes(*vault::random::<8>()));
-    tokio::spawn(say_so(
-        Arc::clone(&stores.store),
-        instance.clone(),
-        stores.vault.key_ids(),
-        sweeper.clone(),
-    ));
-    tokio::spawn(keep_alive(Arc::clone(&grants), sweeper.clone()));
-    tokio::spawn(forget(Arc::clone(&stores.store), sweeper.clone()));
-    tokio::spawn(fold(Arc::clone(&stores.store), sweeper.clone()));
-    tokio::spawn(list_names(Arc::clone(&stores.store), sweeper.clone()));
     let eraser = Arc::new(Notify::new());
-    tokio::spawn(erase(
-        Arc::clone(&stores.store),
-        Arc::clone(&eraser),
-        sweeper.clone(),
-    ));
+    let tools = Tools {
+        store: Arc::clone(&stores.store),
+        ephemeral: Arc::clone(&stores.ephemeral),
+        grants: Arc::clone(&grants),
+        eraser: Arc::clone(&eraser),
+        instance: instance.clone(),
+        keys: stores.vault.key_ids(),
+    };
+    chores::begin(tools, &ending);
     let app = Data::new(App {
         store: Arc::clone(&stores.store),
         ephemeral: stores.ephemeral,
@@ -250,7 +236,7 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
         proxies: settings.proxies.clone(),
         eraser,
         streams: Arc::default(),
-        closing: sweeper.clone(),
+        closing: ending.clone(),
     });
     let server = HttpServer::new(move || web::site(app.clone()))
         .listen(listener)
@@ -266,7 +252,7 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
         store: stores.store,
         handle: server.handle(),
         server: tokio::spawn(server),
-        sweeper,
+        ending,
         instance,
     })
 }
@@ -282,7 +268,7 @@ impl Running {
         {
             tracing::error!("a renewal was still on its way");
         }
-        self.sweeper.cancel();
+        self.ending.cancel();
         if let Err(error) = self.store.end_instance(&self.instance).await {
             tracing::debug!(%error, "this process could not say that it ends");
         }
@@ -295,135 +281,6 @@ impl Running {
             .is_err()
         {
             tracing::debug!("the database was not closed in time");
-        }
-    }
-}
-
-async fn sweep(ephemeral: SharedEphemeral, stop: CancellationToken) {
-    loop {
-        match ephemeral.sweep().await {
-            // There may be more; whoever waits to write goes first.
-            Ok(removed) if removed > 0 => {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "expired entries could not be removed"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(SWEEP) => {}
-        }
-    }
-}
-
-/// Erases what disconnected connections left, step by step, now and when `news` come.
-async fn erase(store: Arc<Store>, news: Arc<Notify>, stop: CancellationToken) {
-    loop {
-        match store.erase_some().await {
-            // The next step after whoever waits to write.
-            Ok(true) if !stop.is_cancelled() => {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "what was disconnected could not be erased yet"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = news.notified() => {}
-            () = tokio::time::sleep(SWEEP) => {}
-        }
-    }
-}
-
-/// Renews grants that would end from disuse, in time.
-async fn keep_alive(grants: Arc<Grants>, stop: CancellationToken) {
-    loop {
-        if let Err(error) = grants.keep_alive().await {
-            tracing::debug!(%error, "grants near their end could not be looked for");
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(KEEP_ALIVE) => {}
-        }
-    }
-}
-
-/// Forgets audit entries, runs and changes that are too old, a few at a time.
-async fn forget(store: Arc<Store>, stop: CancellationToken) {
-    loop {
-        match forget_some(&store).await {
-            // The next step after whoever waits to write.
-            Ok(true) if !stop.is_cancelled() => {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            Ok(_) => {}
-            Err(error) => tracing::debug!(%error, "what is old could not be forgotten yet"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(FORGET) => {}
-        }
-    }
-}
-
-async fn forget_some(store: &Store) -> store::Result<bool> {
-    let now = Utc::now();
-    let entries = store.forget_old_audit(now).await?;
-    let runs = store.forget_old_runs(now).await?;
-    let changes = store.forget_old_changes(now).await?;
-    Ok(entries > 0 || runs > 0 || changes > 0)
-}
-
-/// Makes sums of what older runs say of each listing, step by step.
-async fn fold(store: Arc<Store>, stop: CancellationToken) {
-    loop {
-        match store.fold_some().await {
-            // The next step after whoever waits to write.
-            Ok(true) if !stop.is_cancelled() => {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            Ok(_) => {}
-            Err(error) => tracing::debug!(%error, "older imports could not be folded yet"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(FOLD) => {}
-        }
-    }
-}
-
-/// Lists new names for the search, block by block, behind the imports.
-async fn list_names(store: Arc<Store>, stop: CancellationToken) {
-    loop {
-        match store.list_some_names().await {
-            // The next step after whoever waits to write.
-            Ok(true) if !stop.is_cancelled() => {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            Ok(_) => {}
-            Err(error) => tracing::debug!(%error, "new names could not be listed yet"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(LIST_NAMES) => {}
-        }
-    }
-}
-
-/// Says that this process runs, and with which keys, until it ends.
-async fn say_so(store: Arc<Store>, instance: String, keys: String, stop: CancellationToken) {
-    loop {
-        if let Err(error) = store.say_instance(&instance, &keys).await {
-            tracing::debug!(%error, "this process could not say that it runs");
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(store::SAY_SO) => {}
         }
     }
 }
