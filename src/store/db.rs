@@ -37,10 +37,10 @@ const START_PAUSE: Duration = Duration::from_millis(20);
 /// Readers of one process. More than this wait for each other on two cores anyway.
 const READERS: u32 = 8;
 
-/// Writes of work that nobody sits before, such as imports, that may be open or wait for the writer at
-/// once. However many of them there are, a person's write stands behind no more than these; the second one
-/// is there so that the writer need not wait for the next.
-const PATIENT: usize = 2;
+/// Writes of work that nobody sits before, such as imports, that may be open or wait for a connection at
+/// once. On SQLite a person's write stands behind one of them, however many there are.
+const IN_TURN_ON_SQLITE: usize = 1;
+const IN_TURN_ON_POSTGRES: usize = 4;
 
 /// Pages of SQLite's log after which whoever ends a write carries them over to the file, and all who wait
 /// to write wait for that. Long before, those who write in turn stand aside for it.
@@ -260,7 +260,7 @@ impl Pools {
         Ok(Self {
             read: Either::Sqlite(read),
             write: Either::Sqlite(write),
-            turns: Arc::new(Semaphore::new(PATIENT)),
+            turns: Arc::new(Semaphore::new(IN_TURN_ON_SQLITE)),
             in_turn: AtomicU32::new(0),
         })
     }
@@ -277,7 +277,7 @@ impl Pools {
         Ok(Self {
             read: Either::Postgres(pool.clone()),
             write: Either::Postgres(pool),
-            turns: Arc::new(Semaphore::new(PATIENT)),
+            turns: Arc::new(Semaphore::new(IN_TURN_ON_POSTGRES)),
             in_turn: AtomicU32::new(0),
         })
     }
@@ -316,7 +316,7 @@ impl Pools {
         let Either::Sqlite(pool) = &self.read else {
             return;
         };
-        let _all = self.turns.acquire_many(PATIENT as u32).await;
+        let _turn = self.turns.acquire().await;
         let done = deadline(sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(pool)).await;
         if let Err(error) = done {
             tracing::debug!(%error, "the log was not carried over yet");
