@@ -34,8 +34,11 @@ const LOCK_WAIT: Duration = Duration::from_millis(1_500);
 const START_WAIT: Duration = Duration::from_secs(60);
 const START_PAUSE: Duration = Duration::from_millis(20);
 
-/// Readers of one process. More than this wait for each other on two cores anyway.
-const READERS: u32 = 8;
+/// Readers of one process. Each keeps pages of its own, and on a few cores more of them only wait for
+/// each other.
+const READERS: u32 = 4;
+/// Connections of one process to PostgreSQL.
+const CONNECTIONS: u32 = 12;
 
 /// Writes of work that nobody sits before, such as imports, that may be open or wait for a connection at
 /// once. On SQLite a person's write stands behind one of them, however many there are.
@@ -269,7 +272,7 @@ impl Pools {
         // Once without the pool, which would say of any trouble only that it waited in vain.
         deadline(async { options.connect().await?.close().await }).await?;
         let pool = PgPoolOptions::new()
-            .max_connections(READERS + 4)
+            .max_connections(CONNECTIONS)
             .acquire_timeout(DEADLINE)
             .connect_with(options.clone().disable_statement_logging())
             .await?;
