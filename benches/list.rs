@@ -196,6 +196,7 @@ impl World {
         let kept = store.connections(WorkspaceId(1)).await.expect("an answer");
         if !kept.is_empty() {
             let connections = kept.iter().map(|connection| connection.id).collect();
+            list_names(&store).await;
             return Self {
                 store,
                 connections,
@@ -222,22 +223,7 @@ impl World {
             "{items} items stored in {:.1} s",
             begun.elapsed().as_secs_f64()
         );
-        let begun = Instant::now();
-        let mut longest = Duration::ZERO;
-        loop {
-            let step = Instant::now();
-            if store.list_some_names().await.expect("names") {
-                longest = longest.max(step.elapsed());
-            } else if store.names_left().await.expect("an answer") == 0 {
-                break;
-            } else {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-        println!(
-            "names listed in {:.1} s, longest step {longest:.0?}",
-            begun.elapsed().as_secs_f64()
-        );
+        list_names(&store).await;
         Self {
             store,
             connections,
@@ -385,6 +371,26 @@ impl World {
         times.sort();
         times[ROUNDS * 95 / 100 - 1]
     }
+}
+
+/// Lists the names that are not listed yet.
+async fn list_names(store: &Store) {
+    let begun = Instant::now();
+    let mut longest = Duration::ZERO;
+    loop {
+        let step = Instant::now();
+        if store.list_some_names().await.expect("names") {
+            longest = longest.max(step.elapsed());
+        } else if store.names_left().await.expect("an answer") == 0 {
+            break;
+        } else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    println!(
+        "names listed in {:.1} s, longest step {longest:.0?}",
+        begun.elapsed().as_secs_f64()
+    );
 }
 
 async fn connect(store: &Store) -> Vec<ConnectionId> {

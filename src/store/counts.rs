@@ -15,6 +15,11 @@ const MOST: i64 = 10_000;
 /// Of more items than these, it is only said how many of these fit.
 const SAMPLE: usize = 10_500;
 
+/// Rosters tell of more: of so many that may fit.
+const LOOK: usize = 60_000;
+/// So few are looked at row by row in less time than it takes to read their blocks' rosters.
+const FEW: usize = 1_000;
+
 /// How many there are, or at least are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
@@ -162,16 +167,45 @@ impl Store {
 
     /// Looks at those that may fit, or at some of them.
     async fn count_candidates(&self, filters: &Filters) -> Result<Counts> {
-        let Candidates { mut ids, mut whole } = self.candidates(filters, SAMPLE).await?;
-        whole &= ids.len() <= SAMPLE;
-        ids.truncate(SAMPLE);
+        let mut by_kind = BTreeMap::new();
+        let mut found = match filters.is_about_names_alone() {
+            true => self.count_named(filters, &mut by_kind).await?,
+            false => self.candidates(filters, SAMPLE).await?,
+        };
+        found.whole &= found.ids.len() <= SAMPLE;
+        found.ids.truncate(SAMPLE);
         let mut sql = Sql::on(&self.pools.read);
-        filters.count(&mut sql, ids);
-        let counted: Vec<Counted> = sql.all(&self.pools.read).await?;
-        let count = |it: Counted| (it.kind, up_to_most(it.n));
+        filters.count(&mut sql, found.ids);
+        for Counted { kind, n } in sql.all(&self.pools.read).await? {
+            *by_kind.entry(kind).or_default() += n;
+        }
+        let by_kind = by_kind.into_iter().map(|(kind, n)| (kind, up_to_most(n)));
         Ok(Counts {
-            by_kind: counted.into_iter().map(count).collect(),
-            or_more: !whole,
+            by_kind: by_kind.collect(),
+            or_more: !found.whole,
+        })
+    }
+
+    /// Counts those that rosters tell enough of, where they are too many to look at their rows, and hands
+    /// the others back.
+    async fn count_named(
+        &self,
+        filters: &Filters,
+        by_kind: &mut BTreeMap<String, i64>,
+    ) -> Result<Candidates> {
+        let words = &filters.words;
+        let mut places = self.places(&filters.connections, words, LOOK).await?;
+        if places.listed() > FEW {
+            let listed = std::mem::take(&mut places.listed);
+            let fit = |kind: &str, name: &str| {
+                filters.kind.as_ref().is_none_or(|wanted| wanted == kind)
+                    && words.iter().all(|word| name.contains(word.as_str()))
+            };
+            places.whole &= self.count_listed(&listed, fit, MOST, by_kind).await?;
+        }
+        Ok(Candidates {
+            whole: places.whole,
+            ids: places.ids(),
         })
     }
 }

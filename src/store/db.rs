@@ -45,6 +45,9 @@ const CONNECTIONS: u32 = 12;
 const IN_TURN_ON_SQLITE: usize = 1;
 const IN_TURN_ON_POSTGRES: usize = 4;
 
+/// Rows of an answer that SQLite's thread may be ahead of who reads them, before it stops to wait.
+const ROWS: usize = 1_024;
+
 /// Pages of SQLite's log after which whoever ends a write carries them over to the file, and all who wait
 /// to write wait for that. Long before, those who write in turn stand aside for it.
 const LOG_PAGES: &str = "8000";
@@ -241,6 +244,7 @@ impl Pools {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(LOCK_WAIT)
+            .row_buffer_size(ROWS)
             // What a statement of many rows might have to undo would go through a file of its own.
             .pragma("temp_store", "memory")
             .pragma("wal_autocheckpoint", LOG_PAGES)

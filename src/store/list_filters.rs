@@ -17,6 +17,12 @@ impl Filters {
         container == Some(&None) && self.words.is_empty()
     }
 
+    /// Whether all that is asked for is in the rosters of names.
+    pub(super) fn is_about_names_alone(&self) -> bool {
+        let others = self.parent.is_some() || self.modified_since.is_some() || self.gone;
+        !self.words.is_empty() && !others
+    }
+
     pub(super) fn gone_is(gone: bool) -> &'static str {
         if gone {
             " AND gone_at IS NOT NULL"

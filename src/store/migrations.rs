@@ -19,7 +19,7 @@ macro_rules! step {
 }
 
 /// In their order; the first is number 1.
-const ALL: [Step; 13] = [
+const ALL: [Step; 14] = [
     step!("0001_start"),
     step!("0002_audit"),
     step!("0003_ways_in"),
@@ -33,6 +33,7 @@ const ALL: [Step; 13] = [
     step!("0011_list"),
     step!("0012_changes"),
     step!("0013_weeks"),
+    step!("0014_rosters"),
 ];
 
 /// sqlx takes no lock around SQLite migrations. Inside one immediate transaction its own ones become

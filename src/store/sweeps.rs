@@ -246,6 +246,7 @@ impl Tx {
             .map(|it| path(&it.container, &it.provider_id));
         self.forget_listings(connection, &paths.collect()).await?;
         let ids = dropped.iter().map(|it| it.id);
+        self.names_are_due(connection, ids.clone()).await?;
         self.tell(connection, ChangeKind::Deleted, ids);
         Ok(dropped.len() as i64)
     }

@@ -3,11 +3,14 @@
 //! Which names hold which pieces is worked out behind the imports, a block of neighbouring ids at a time:
 //! a block's lists are a function of its names, so doing one twice, or anew after a crash, is always
 //! right. A page that is stored only notes which blocks are due, and a search looks at every name of
-//! those. What the lists lead to are candidates: the folded names decide.
+//! those. What the lists lead to are candidates: the folded names decide, in the rows or, where many are
+//! only counted, in the roster that is kept beside each block's lists.
 
+mod numbers;
 mod pieces;
+mod roster;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::QueryBuilder;
 
@@ -15,10 +18,15 @@ use super::db::{Done, Tx, on, within};
 use super::sql::Sql;
 use super::{Result, Store};
 use crate::item::{ConnectionId, fold, sort_key};
-use pieces::BLOCK;
+use pieces::{BLOCK, BUCKETS};
+use roster::Member;
 
 /// How long a block must have been left alone: one that is being filled would be done again and again.
 const QUIET_MS: i64 = 2_000;
+/// Where a block's roster is, beside the values of its lists.
+const ROSTER: u32 = BUCKETS;
+/// Rosters read at once.
+const ROSTERS: usize = 16;
 /// Names folded anew in one step, so that no writer waits long for it.
 const FOLDED: usize = 500;
 
@@ -28,12 +36,60 @@ pub(super) struct Candidates {
     pub whole: bool,
 }
 
+/// Where candidates are.
+pub(super) struct Places {
+    /// Those of blocks that are due.
+    pub unlisted: Vec<i64>,
+    /// Block by block, as they are counted in it.
+    pub listed: Vec<(Block, Vec<u16>)>,
+    pub whole: bool,
+}
+
+/// A block of one connection's ids.
+pub(super) type Block = (ConnectionId, i64);
+
+impl Places {
+    pub fn listed(&self) -> usize {
+        self.listed.iter().map(|(_, these)| these.len()).sum()
+    }
+
+    pub fn ids(mut self) -> Vec<i64> {
+        let id = |(block, these): ((_, i64), Vec<u16>)| {
+            these
+                .into_iter()
+                .map(move |at| block.1 * BLOCK + i64::from(at))
+        };
+        self.unlisted.extend(self.listed.into_iter().flat_map(id));
+        self.unlisted
+    }
+}
+
 /// What a name is sorted by, and all of it folded where that is only its beginning.
 pub(super) fn folded(name: &str) -> (String, Option<String>) {
     let folded = fold(name);
     let key = sort_key(&folded).to_owned();
     let whole = (key.len() < folded.len()).then_some(folded);
     (key, whole)
+}
+
+/// A block's lists by bucket, and its roster behind them.
+fn values(first: i64, names: Vec<Name>) -> Vec<Vec<u8>> {
+    let mut pairs: Vec<(u16, String)> = Vec::with_capacity(names.len());
+    let mut members = Vec::new();
+    for it in names {
+        let (at, name) = ((it.id - first) as u16, it.folded.unwrap_or(it.sort_name));
+        if !it.is_gone {
+            members.push(Member {
+                at,
+                kind: it.kind,
+                name: name.clone(),
+            });
+        }
+        pairs.push((at, name));
+    }
+    let mut values = pieces::lists(&pairs);
+    values.push(roster::write(members));
+    values
 }
 
 impl Tx {
@@ -73,9 +129,11 @@ struct DueBlock {
 struct Name {
     id: i64,
     connection_id: ConnectionId,
+    kind: String,
     name: String,
     sort_name: String,
     folded: Option<String>,
+    is_gone: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -98,15 +156,12 @@ impl Store {
             return Ok(true);
         }
         let first = due.block * BLOCK;
-        let lists = tokio::task::spawn_blocking(move || {
-            let name = |it: Name| ((it.id - first) as u16, it.folded.unwrap_or(it.sort_name));
-            pieces::lists(&names.into_iter().map(name).collect::<Vec<_>>())
-        });
+        let values = tokio::task::spawn_blocking(move || values(first, names));
         // A panic in there has been told already, and the block stays due.
-        let Ok(lists) = lists.await else {
+        let Ok(values) = values.await else {
             return Ok(false);
         };
-        self.write_lists(&due, lists).await?;
+        self.write_values(&due, values).await?;
         Ok(true)
     }
 
@@ -117,7 +172,8 @@ impl Store {
 
     async fn names_of(&self, connection: ConnectionId, block: i64) -> Result<Vec<Name>> {
         let names: Vec<Name> = on!(self.pools.read, db => sqlx::query_as(
-            "SELECT id, connection_id, name, sort_name, folded FROM items WHERE id >= $1 AND id < $2")
+            "SELECT id, connection_id, type AS kind, name, sort_name, folded, gone_at IS NOT NULL AS is_gone
+             FROM items WHERE id >= $1 AND id < $2")
             .bind(block * BLOCK).bind((block + 1) * BLOCK).fetch_all(db).await)?;
         Ok(names
             .into_iter()
@@ -147,8 +203,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Writes a block's lists, unless its names have changed since they were read.
-    async fn write_lists(&self, due: &DueBlock, lists: Vec<Vec<u8>>) -> Result<()> {
+    /// Writes a block's values, unless its names have changed since they were read.
+    async fn write_values(&self, due: &DueBlock, values: Vec<Vec<u8>>) -> Result<()> {
         let mut tx = self.begin_in_turn().await?;
         let still = within!(tx, db => sqlx::query(
             "DELETE FROM names_due WHERE connection_id = $1 AND block = $2 AND at = $3")
@@ -158,8 +214,8 @@ impl Store {
         }
         within!(tx, db => {
             let mut sql = QueryBuilder::new("INSERT INTO name_pieces (connection_id, bucket, block, lists) ");
-            sql.push_values((0..).zip(&lists), |mut row, (bucket, list): (i64, _)| {
-                row.push_bind(due.connection_id).push_bind(bucket).push_bind(due.block).push_bind(list);
+            sql.push_values((0..).zip(&values), |mut row, (bucket, value): (i64, _)| {
+                row.push_bind(due.connection_id).push_bind(bucket).push_bind(due.block).push_bind(value);
             });
             sql.push(" ON CONFLICT (connection_id, bucket, block) DO UPDATE SET lists = excluded.lists");
             sql.build().execute(db).await.map(Done::rows)
@@ -183,15 +239,31 @@ impl Store {
         words: &[String],
         most: usize,
     ) -> Result<Candidates> {
+        let places = self.places(connections, words, most).await?;
+        Ok(Candidates {
+            whole: places.whole,
+            ids: places.ids(),
+        })
+    }
+
+    /// Where they are; no further ones are looked for once there are more than `most`.
+    pub(super) async fn places(
+        &self,
+        connections: &[ConnectionId],
+        words: &[String],
+        most: usize,
+    ) -> Result<Places> {
         // The blocks that are due first: one that is listed meanwhile is then seen twice, and not never.
         let due = self.blocks_due(connections).await?;
-        let mut found = Candidates {
-            ids: Vec::new(),
+        let mut found = Places {
+            unlisted: Vec::new(),
+            listed: Vec::new(),
             whole: true,
         };
         for (connection, block) in &due {
-            found.ids.extend(self.ids_of(*connection, *block).await?);
-            if found.ids.len() > most {
+            let ids = self.ids_of(*connection, *block).await?;
+            found.unlisted.extend(ids);
+            if found.unlisted.len() > most {
                 found.whole = false;
                 return Ok(found);
             }
@@ -199,17 +271,58 @@ impl Store {
         let sought = pieces::sought(words);
         let mut blocks = self.values(connections, &sought).await?;
         blocks.retain(|block, _| due.binary_search(block).is_err());
-        for ((_, block), values) in &blocks {
-            let who = pieces::who_has(&sought, values);
-            found
-                .ids
-                .extend(who.into_iter().map(|at| block * BLOCK + i64::from(at)));
-            if found.ids.len() > most {
+        let mut n = found.unlisted.len();
+        for (block, values) in blocks {
+            let who = pieces::who_has(&sought, &values);
+            n += who.len();
+            found.listed.push((block, who));
+            if n > most {
                 found.whole = false;
                 break;
             }
         }
         Ok(found)
+    }
+
+    /// Counts by type those of these candidates that are not gone and fit, until there are more than
+    /// `most`, and says whether all were looked at.
+    pub(super) async fn count_listed(
+        &self,
+        listed: &[(Block, Vec<u16>)],
+        fit: impl Fn(&str, &str) -> bool,
+        most: i64,
+        counts: &mut BTreeMap<String, i64>,
+    ) -> Result<bool> {
+        let mut all = true;
+        for listed in listed.chunks(ROSTERS) {
+            if counts.values().sum::<i64>() > most {
+                return Ok(false);
+            }
+            let rosters = self.rosters(listed).await?;
+            for (block, these) in listed {
+                match rosters.get(block) {
+                    Some(roster) => roster::count(roster, these, &fit, counts),
+                    // Erased since.
+                    None => all = false,
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    async fn rosters(&self, of: &[(Block, Vec<u16>)]) -> Result<HashMap<Block, Vec<u8>>> {
+        let mut sql = Sql::on(&self.pools.read);
+        for (at, ((connection, block), _)) in of.iter().enumerate() {
+            sql.push(if at == 0 { "" } else { " UNION ALL " });
+            sql.push("SELECT connection_id, block, bucket, lists FROM name_pieces WHERE connection_id = ");
+            sql.bind(connection.0).push(" AND bucket = ");
+            sql.bind(i64::from(ROSTER))
+                .push(" AND block = ")
+                .bind(*block);
+        }
+        let values: Vec<Value> = sql.all(&self.pools.read).await?;
+        let roster = |it: Value| ((it.connection_id, it.block), it.lists);
+        Ok(values.into_iter().map(roster).collect())
     }
 
     async fn ids_of(&self, connection: ConnectionId, block: i64) -> Result<Vec<i64>> {

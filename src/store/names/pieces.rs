@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use super::numbers::{read_number, write_number};
+
 /// Ids in a block.
 pub const BLOCK: i64 = 4_096;
 /// Values that a block's lists are cut into.
@@ -116,30 +118,6 @@ fn read_list(mut value: &[u8], wanted: u32) -> Vec<u16> {
         }
     }
     Vec::new()
-}
-
-/// Seven bits in a byte, the lowest first; the eighth says that more follow.
-fn write_number(out: &mut Vec<u8>, mut number: u32) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-fn read_number(from: &mut &[u8]) -> u32 {
-    let mut number = 0;
-    for shift in (0..32).step_by(7) {
-        let Some((byte, rest)) = from.split_first() else {
-            break;
-        };
-        *from = rest;
-        number |= u32::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            break;
-        }
-    }
-    number
 }
 
 #[cfg(test)]
