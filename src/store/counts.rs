@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::db::on;
 use super::list::Filters;
 use super::marks::{PARTS, Stock};
-use super::names::Candidates;
+use super::names::{Candidates, Found, Places};
 use super::sql::Sql;
 use super::{Result, Store};
 use crate::item::{ConnectionId, WorkspaceId};
@@ -14,11 +14,6 @@ use crate::item::{ConnectionId, WorkspaceId};
 const MOST: i64 = 10_000;
 /// Of more items than these, it is only said how many of these fit.
 const SAMPLE: usize = 10_500;
-
-/// Rosters tell of more: of so many that may fit.
-const LOOK: usize = 60_000;
-/// So few are looked at row by row in less time than it takes to read their blocks' rosters.
-const FEW: usize = 1_000;
 
 /// How many there are, or at least are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,12 +82,16 @@ impl Store {
 
     /// How many items of each type fit; a type of which none do may be left out.
     pub async fn counts(&self, filters: &Filters) -> Result<Counts> {
+        self.count(filters, &Found::default()).await
+    }
+
+    pub(super) async fn count(&self, filters: &Filters, found: &Found) -> Result<Counts> {
         if filters.connections.is_empty() {
             Ok(Counts::default())
         } else if filters.is_about_children_alone() {
             self.count_children(filters).await
         } else if filters.wants_a_look() {
-            self.count_candidates(filters).await
+            self.count_candidates(filters, found).await
         } else {
             self.count_stock(filters).await
         }
@@ -166,47 +165,51 @@ impl Store {
     }
 
     /// Looks at those that may fit, or at some of them.
-    async fn count_candidates(&self, filters: &Filters) -> Result<Counts> {
-        let mut by_kind = BTreeMap::new();
-        let mut found = match filters.is_about_names_alone() {
-            true => self.count_named(filters, &mut by_kind).await?,
-            false => self.candidates(filters, SAMPLE).await?,
-        };
-        found.whole &= found.ids.len() <= SAMPLE;
-        found.ids.truncate(SAMPLE);
-        let mut sql = Sql::on(&self.pools.read);
-        filters.count(&mut sql, found.ids);
-        for Counted { kind, n } in sql.all(&self.pools.read).await? {
-            *by_kind.entry(kind).or_default() += n;
+    async fn count_candidates(&self, filters: &Filters, found: &Found) -> Result<Counts> {
+        if filters.is_about_names_alone() {
+            let places = found.places(self, filters).await?;
+            if places.are_dense() {
+                return self.count_places(filters, places).await;
+            }
         }
-        let by_kind = by_kind.into_iter().map(|(kind, n)| (kind, up_to_most(n)));
+        let candidates = self.candidates(filters, SAMPLE, found).await?;
+        self.count_rows(filters, candidates).await
+    }
+
+    async fn count_rows(&self, filters: &Filters, of: Candidates) -> Result<Counts> {
+        let Candidates { mut ids, mut whole } = of;
+        whole &= ids.len() <= SAMPLE;
+        ids.truncate(SAMPLE);
+        let mut sql = Sql::on(&self.pools.read);
+        filters.count(&mut sql, ids);
+        let counted: Vec<Counted> = sql.all(&self.pools.read).await?;
+        let count = |it: Counted| (it.kind, up_to_most(it.n));
         Ok(Counts {
-            by_kind: by_kind.collect(),
-            or_more: !found.whole,
+            by_kind: counted.into_iter().map(count).collect(),
+            or_more: !whole,
         })
     }
 
-    /// Counts those that rosters tell enough of, where they are too many to look at their rows, and hands
-    /// the others back.
-    async fn count_named(
-        &self,
-        filters: &Filters,
-        by_kind: &mut BTreeMap<String, i64>,
-    ) -> Result<Candidates> {
-        let words = &filters.words;
-        let mut places = self.places(&filters.connections, words, LOOK).await?;
-        if places.listed() > FEW {
-            let listed = std::mem::take(&mut places.listed);
-            let fit = |kind: &str, name: &str| {
-                filters.kind.as_ref().is_none_or(|wanted| wanted == kind)
-                    && words.iter().all(|word| name.contains(word.as_str()))
-            };
-            places.whole &= self.count_listed(&listed, fit, MOST, by_kind).await?;
-        }
-        Ok(Candidates {
+    /// Rosters tell of those that are listed, rows of the others.
+    async fn count_places(&self, filters: &Filters, places: &Places) -> Result<Counts> {
+        let unlisted = Candidates {
+            ids: places.unlisted.clone(),
             whole: places.whole,
-            ids: places.ids(),
-        })
+        };
+        let mut counts = self.count_rows(filters, unlisted).await?;
+        let fit = |kind: &str, name: &str| {
+            filters.kind.as_ref().is_none_or(|wanted| wanted == kind)
+                && filters
+                    .words
+                    .iter()
+                    .all(|word| name.contains(word.as_str()))
+        };
+        let (by_kind, all) = self.count_listed(&places.listed, fit, MOST).await?;
+        for (kind, n) in by_kind {
+            *counts.by_kind.entry(kind).or_default() += up_to_most(n);
+        }
+        counts.or_more |= !all;
+        Ok(counts)
     }
 }
 

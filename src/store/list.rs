@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
+use super::counts::Counts;
 use super::items::NO_TIME;
+use super::names::Found;
 use super::sql::Sql;
 use super::{Result, Store, time};
 use crate::item::ConnectionId;
@@ -163,7 +165,22 @@ impl Store {
     /// First which items, in what order, from indexes that hold just that; then their rows. An item that
     /// is changed in between stands where it stood.
     pub async fn list(&self, query: &ListQuery) -> Result<Span> {
-        let mut marks = self.marks(query, query.limit + 1).await?;
+        self.span(query, &Found::default()).await
+    }
+
+    /// The same, and how many items of each type fit, whichever of them is asked for.
+    pub async fn list_and_counts(&self, query: &ListQuery) -> Result<(Span, Counts)> {
+        let found = Found::default();
+        let filters = Filters {
+            kind: None,
+            ..query.filters.clone()
+        };
+        let counts = self.count(&filters, &found);
+        tokio::try_join!(self.span(query, &found), counts)
+    }
+
+    async fn span(&self, query: &ListQuery, found: &Found) -> Result<Span> {
+        let mut marks = self.marks(query, query.limit + 1, found).await?;
         let more = marks.len() > query.limit;
         marks.truncate(query.limit);
         let next = marks.last().filter(|_| more).cloned();

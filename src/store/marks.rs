@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use super::list::{Filters, ListQuery, Mark, SortBy};
 use super::list_sql::{ALL, Line, Part};
-use super::names::Candidates;
+use super::names::{Candidates, Found};
 use super::sql::Sql;
 use super::{Result, Store};
 use crate::item::ConnectionId;
@@ -81,7 +81,12 @@ pub(super) struct Stock {
 
 impl Store {
     /// The first `wanted` marks of the list, behind the one that the query names.
-    pub(super) async fn marks(&self, query: &ListQuery, wanted: usize) -> Result<Vec<Mark>> {
+    pub(super) async fn marks(
+        &self,
+        query: &ListQuery,
+        wanted: usize,
+        found: &Found,
+    ) -> Result<Vec<Mark>> {
         if query.filters.connections.is_empty() {
             return Ok(Vec::new());
         }
@@ -92,7 +97,7 @@ impl Store {
         }
         let all = stock.iter().map(|stock| stock.n).sum();
         let few = self.reach.few(wanted, all);
-        let candidates = self.candidates(&query.filters, few).await?;
+        let candidates = self.candidates(&query.filters, few, found).await?;
         if candidates.whole && candidates.ids.len() <= few {
             return self.sort(query, candidates.ids, wanted).await;
         }
@@ -214,15 +219,19 @@ impl Store {
 
     /// Items of which all are that fit: the children, where they are so few, or else those whose names
     /// may do, as far as many are looked at.
-    pub(super) async fn candidates(&self, filters: &Filters, few: usize) -> Result<Candidates> {
+    pub(super) async fn candidates(
+        &self,
+        filters: &Filters,
+        few: usize,
+        found: &Found,
+    ) -> Result<Candidates> {
         if filters.parent.is_some() {
             let children = self.children(filters, few).await?;
             if children.whole || filters.words.is_empty() {
                 return Ok(children);
             }
         }
-        let many = self.reach.many;
-        self.named(&filters.connections, &filters.words, many).await
+        Ok(found.places(self, filters).await?.candidates())
     }
 
     /// What is left of candidates where all that an item must be is looked up.

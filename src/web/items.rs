@@ -17,7 +17,7 @@ use super::list_parameters::{ListParameters, parent};
 use super::page::{Chrome, Here, ItemRow, ProviderView};
 use crate::export::Format;
 use crate::item::ConnectionId;
-use crate::store::{self, Connection, ConnectionState, Counts, Filters, ListRow, SignIn, Span};
+use crate::store::{Connection, ConnectionState, ListRow, SignIn, Span};
 
 #[derive(Template)]
 #[template(path = "items/list.html", blocks = ["view", "results", "rows"])]
@@ -104,7 +104,7 @@ async fn show(
     let chosen = view.choose(&app.providers, &all)?;
     let filters = view.filters(&chosen);
     let query = view.query(&app.vault, sign_in.workspace_id, filters.clone())?;
-    let (span, counts) = tokio::try_join!(app.store.list(&query), counts(app, &filters))?;
+    let (span, counts) = app.store.list_and_counts(&query).await?;
     let Span {
         rows: found_rows,
         next,
@@ -189,15 +189,6 @@ fn history(req: &HttpRequest, view: &ListParameters) -> (HeaderName, String) {
         false => "hx-push-url",
     };
     (HeaderName::from_static(name), view.address())
-}
-
-/// How many there are of each type, whichever of them is chosen.
-async fn counts(app: &App, filters: &Filters) -> store::Result<Counts> {
-    let filters = Filters {
-        kind: None,
-        ..filters.clone()
-    };
-    app.store.counts(&filters).await
 }
 
 /// What the rows of one parent stand in.

@@ -13,8 +13,10 @@ mod roster;
 use std::collections::{BTreeMap, HashMap};
 
 use sqlx::QueryBuilder;
+use tokio::sync::OnceCell;
 
 use super::db::{Done, Tx, on, within};
+use super::list::Filters;
 use super::sql::Sql;
 use super::{Result, Store};
 use crate::item::{ConnectionId, fold, sort_key};
@@ -27,6 +29,8 @@ const QUIET_MS: i64 = 2_000;
 const ROSTER: u32 = BUCKETS;
 /// Rosters read at once.
 const ROSTERS: usize = 16;
+/// Rows that are looked at in the time in which a roster is read.
+const DENSE: usize = 12;
 /// Names folded anew in one step, so that no writer waits long for it.
 const FOLDED: usize = 500;
 
@@ -49,18 +53,38 @@ pub(super) struct Places {
 pub(super) type Block = (ConnectionId, i64);
 
 impl Places {
-    pub fn listed(&self) -> usize {
-        self.listed.iter().map(|(_, these)| these.len()).sum()
+    /// Whether it takes less to read a block's roster than to look at the rows of those in it.
+    pub fn are_dense(&self) -> bool {
+        let listed: usize = self.listed.iter().map(|(_, these)| these.len()).sum();
+        listed > DENSE * self.listed.len()
     }
 
-    pub fn ids(mut self) -> Vec<i64> {
-        let id = |(block, these): ((_, i64), Vec<u16>)| {
+    /// All of them.
+    pub fn candidates(&self) -> Candidates {
+        let id = |(block, these): &(Block, Vec<u16>)| {
+            let first = block.1 * BLOCK;
             these
-                .into_iter()
-                .map(move |at| block.1 * BLOCK + i64::from(at))
+                .iter()
+                .map(move |at| first + i64::from(*at))
+                .collect::<Vec<_>>()
         };
-        self.unlisted.extend(self.listed.into_iter().flat_map(id));
-        self.unlisted
+        let listed = self.listed.iter().flat_map(id);
+        Candidates {
+            ids: self.unlisted.iter().copied().chain(listed).collect(),
+            whole: self.whole,
+        }
+    }
+}
+
+/// What one question about the list has found in names: its rows and its counts look there once.
+#[derive(Default)]
+pub(super) struct Found(OnceCell<Places>);
+
+impl Found {
+    pub async fn places(&self, store: &Store, filters: &Filters) -> Result<&Places> {
+        let (connections, words) = (&filters.connections, &filters.words);
+        let places = || store.places(connections, words, store.reach.many);
+        self.0.get_or_try_init(places).await
     }
 }
 
@@ -232,22 +256,9 @@ impl Store {
         Ok(erased > 0)
     }
 
-    /// Items whose names may hold all the words, of which there is at least one.
-    pub(super) async fn named(
-        &self,
-        connections: &[ConnectionId],
-        words: &[String],
-        most: usize,
-    ) -> Result<Candidates> {
-        let places = self.places(connections, words, most).await?;
-        Ok(Candidates {
-            whole: places.whole,
-            ids: places.ids(),
-        })
-    }
-
-    /// Where they are; no further ones are looked for once there are more than `most`.
-    pub(super) async fn places(
+    /// Where items are whose names may hold all the words, of which there is at least one. No further
+    /// ones are looked for once there are more than `most`.
+    async fn places(
         &self,
         connections: &[ConnectionId],
         words: &[String],
@@ -275,7 +286,9 @@ impl Store {
         for (block, values) in blocks {
             let who = pieces::who_has(&sought, &values);
             n += who.len();
-            found.listed.push((block, who));
+            if !who.is_empty() {
+                found.listed.push((block, who));
+            }
             if n > most {
                 found.whole = false;
                 break;
@@ -291,23 +304,23 @@ impl Store {
         listed: &[(Block, Vec<u16>)],
         fit: impl Fn(&str, &str) -> bool,
         most: i64,
-        counts: &mut BTreeMap<String, i64>,
-    ) -> Result<bool> {
+    ) -> Result<(BTreeMap<String, i64>, bool)> {
+        let mut counts = BTreeMap::new();
         let mut all = true;
         for listed in listed.chunks(ROSTERS) {
             if counts.values().sum::<i64>() > most {
-                return Ok(false);
+                return Ok((counts, false));
             }
             let rosters = self.rosters(listed).await?;
             for (block, these) in listed {
                 match rosters.get(block) {
-                    Some(roster) => roster::count(roster, these, &fit, counts),
+                    Some(roster) => roster::count(roster, these, &fit, &mut counts),
                     // Erased since.
                     None => all = false,
                 }
             }
         }
-        Ok(all)
+        Ok((counts, all))
     }
 
     async fn rosters(&self, of: &[(Block, Vec<u16>)]) -> Result<HashMap<Block, Vec<u8>>> {
