@@ -69,14 +69,14 @@ pub enum WebError {
     #[error("changes behind the cursor are kept no more")]
     CursorTooOld,
     #[error("the address takes {0}")]
-    WrongMethod(&'static str),
+    WrongMethod(String),
     #[error("too often; again in {0:?}")]
     TooOften(Duration),
     #[error("a store is away: {0}")]
     StoreAway(String),
     #[error("{0}")]
     Broken(String),
-    /// What the framework itself refuses: a body too large, a method nobody handles.
+    /// What the framework itself refuses: a body or headers too large, a query that is no query.
     #[error("status {0}")]
     Refused(StatusCode),
 }
@@ -465,14 +465,25 @@ struct Listener {
 
 fn draw_for(error: &WebError, listener: Listener) -> HttpResponse {
     let told = error.told();
-    if listener.program {
-        return problem_for(error, &told);
+    let mut response = match listener.program {
+        true => problem_for(error, &told),
+        false => page_for(error, told, listener),
+    };
+    let headers = response.headers_mut();
+    if let Some(wait) = error.wait() {
+        headers.insert(RETRY_AFTER, wait.as_secs().into());
     }
+    if let WebError::WrongMethod(allowed) = error
+        && let Ok(allowed) = HeaderValue::from_str(allowed)
+    {
+        headers.insert(ALLOW, allowed);
+    }
+    response
+}
+
+fn page_for(error: &WebError, told: Told, listener: Listener) -> HttpResponse {
     let mut response = HttpResponse::build(told.status);
     response.insert_header(fragment::vary());
-    if let Some(wait) = error.wait() {
-        response.insert_header((RETRY_AFTER, wait.as_secs()));
-    }
     if matches!(error, WebError::SignedOut) {
         let home = HeaderValue::from_static(urls::home());
         if listener.htmx {
@@ -503,15 +514,6 @@ fn problem_for(error: &WebError, told: &Told) -> HttpResponse {
         &told.what,
         parameter,
     );
-    if let Some(wait) = error.wait() {
-        response
-            .headers_mut()
-            .insert(RETRY_AFTER, wait.as_secs().into());
-    }
-    if let WebError::WrongMethod(allowed) = error {
-        let allowed = HeaderValue::from_static(allowed);
-        response.headers_mut().insert(ALLOW, allowed);
-    }
     if told.status == StatusCode::UNAUTHORIZED {
         let bearer = HeaderValue::from_static("Bearer");
         response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
@@ -600,7 +602,7 @@ pub async fn draw(
             let error = error.as_error::<WebError>().unwrap_or(&refused);
             draw_here(error, &response, fragment, &reference)
         }
-        // The framework's own refusal, such as of a method nobody handles: a bare status.
+        // The framework's own refusal: a bare status.
         None if status.is_client_error() && !has_body && !head => {
             draw_here(&refused, &response, fragment, &reference)
         }
