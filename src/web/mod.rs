@@ -11,6 +11,7 @@ mod cursor;
 mod disconnect;
 mod docs;
 mod errors;
+mod form;
 mod fragment;
 mod guard;
 mod headers;

@@ -188,6 +188,29 @@ impl From<&Description> for ProviderView {
     }
 }
 
+/// One entry of a selection.
+pub struct Choice {
+    pub value: String,
+    pub label: String,
+    pub chosen: bool,
+}
+
+impl Choice {
+    /// These, as value and label; and what is chosen, under a label of its own, where it is none of them.
+    pub fn among(known: &[(&str, &str)], chosen: &str, odd: &str) -> Vec<Self> {
+        let is_odd = known.iter().all(|(value, _)| *value != chosen);
+        let all = known.iter().copied();
+        let choice = |(value, label): (&str, &str)| Self {
+            value: value.to_owned(),
+            label: label.to_owned(),
+            chosen: value == chosen,
+        };
+        all.chain(is_odd.then_some((chosen, odd)))
+            .map(choice)
+            .collect()
+    }
+}
+
 /// A state with its icon and its word.
 pub struct StateView {
     pub class: &'static str,

@@ -4,7 +4,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::guard::{Any, Get, Head};
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::web::{self, Data, FormConfig, PayloadConfig, ServiceConfig, resource, scope, to};
+use actix_web::web::{self, Data, PayloadConfig, ServiceConfig, resource, scope, to};
 use actix_web::{Error, FromRequest, Handler, HttpResponse, Resource, Responder, Route};
 
 use super::errors::{self, WebError};
@@ -47,7 +47,6 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
             session::middleware(app.sessions.clone(), app.cookie_key.clone(), app.is_https());
         config
             .app_data(PayloadConfig::new(FORM))
-            .app_data(FormConfig::default().limit(FORM))
             .app_data(app)
             .service(plain(urls::HEALTHZ, read().to(health::alive)))
             .service(plain(urls::READYZ, read().to(health::ready)))

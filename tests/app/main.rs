@@ -16,6 +16,7 @@ mod disconnect;
 mod ephemeral;
 mod errors;
 mod export;
+mod forms;
 mod hubspot;
 mod imports;
 mod item;
