@@ -37,11 +37,14 @@ impl Parameters {
         self.0.remove(name)
     }
 
-    /// A value that must be readable as such; `wrong` says what it is not.
+    /// A number without a sign before it; `wrong` says what another value is not.
     pub fn number<T: FromStr>(&self, name: &'static str, wrong: &str) -> Result<Option<T>> {
-        let given = self.0.get(name).map(|text| text.parse());
-        given
-            .transpose()
-            .map_err(|_| WebError::BadQuery(name, wrong.into()))
+        let number = |text: &String| match text.starts_with(|c: char| c.is_ascii_digit()) {
+            true => text.parse().ok(),
+            false => None,
+        };
+        let wrong = || WebError::BadQuery(name, wrong.into());
+        let given = self.0.get(name);
+        given.map(|text| number(text).ok_or_else(wrong)).transpose()
     }
 }
