@@ -318,8 +318,8 @@ impl WebError {
             },
             Self::InvitationUsed => Told {
                 status: StatusCode::NOT_FOUND,
-                title: "This invitation cannot be used".into(),
-                what: "It has been used already, is older than three days, or its link is not whole. Ask whoever invited you for another one.".into(),
+                title: "This invitation has ended".into(),
+                what: "It has been used already, is older than three days, was made by somebody who is no owner of the workspace any more, or its link is not whole. Ask an owner for another one.".into(),
                 kept: String::new(),
                 action: Action::home("Go to the start"),
             },
