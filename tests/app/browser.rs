@@ -73,16 +73,21 @@ async fn on_a_phone_in_the_dark_somebody_connects_and_sees_the_list() {
     connects_and_sees_the_list(look, "phone-dark").await;
 }
 
+/// Connects the small account, and waits until it is imported.
+async fn connect(browser: &Browser, app: &App) {
+    browser.goto(&app.url).await;
+    browser.press("Connect HubSpot").await;
+    browser.press("Approve").await;
+    browser.see("Import finished").await;
+}
+
 /// Every name once: by "Load more" in place with scripts, by its link without.
 async fn loads_more_to_the_end(look: Look) {
     let stores = Stores::embedded();
     let (app, sandbox) = App::with_sandbox(&stores).await;
     let scripts = look.scripts;
     let browser = Browser::open(look).await;
-    browser.goto(&app.url).await;
-    browser.press("Connect HubSpot").await;
-    browser.press("Approve").await;
-    browser.see("Import finished").await;
+    connect(&browser, &app).await;
     browser.goto(&format!("{}/items", app.url)).await;
 
     browser.press("Load more").await;
@@ -158,10 +163,7 @@ async fn reconnects_and_disconnects(look: Look, name: &str) {
     let stores = Stores::embedded();
     let (app, sandbox) = App::with_sandbox(&stores).await;
     let browser = Browser::open(look).await;
-    browser.goto(&app.url).await;
-    browser.press("Connect HubSpot").await;
-    browser.press("Approve").await;
-    browser.see("Import finished").await;
+    connect(&browser, &app).await;
     sandbox.revoke_all();
     browser.press("Import now").await;
     browser.see("HubSpot has ended this approval").await;
@@ -201,10 +203,7 @@ async fn keeps_their_ways_in(look: Look, name: &str) {
     let stores = Stores::embedded();
     let (app, sandbox) = App::with_sandbox(&stores).await;
     let browser = Browser::open(look).await;
-    browser.goto(&app.url).await;
-    browser.press("Connect HubSpot").await;
-    browser.press("Approve").await;
-    browser.see("Import finished").await;
+    connect(&browser, &app).await;
     browser.goto(&app.url).await;
     browser.press("Connect another account").await;
     browser.choose("account", "empty").await;
@@ -426,10 +425,7 @@ async fn reads_the_history(look: Look, name: &str) {
     let stores = Stores::embedded();
     let (app, sandbox) = App::with_sandbox(&stores).await;
     let browser = Browser::open(look).await;
-    browser.goto(&app.url).await;
-    browser.press("Connect HubSpot").await;
-    browser.press("Approve").await;
-    browser.see("Import finished").await;
+    connect(&browser, &app).await;
     browser.press("Import now").await;
     browser.see_count(".history tbody .c-name", 2).await;
     let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20)
@@ -472,10 +468,7 @@ async fn finds_what_they_look_for(look: Look, name: &str) {
     let (app, sandbox) = App::with_sandbox(&stores).await;
     let scripts = look.scripts;
     let browser = Browser::open(look).await;
-    browser.goto(&app.url).await;
-    browser.press("Connect HubSpot").await;
-    browser.press("Approve").await;
-    browser.see("Import finished").await;
+    connect(&browser, &app).await;
     browser.goto(&format!("{}/items", app.url)).await;
     browser.see("156 in all").await;
 
@@ -564,10 +557,7 @@ async fn who_types_a_search_keeps_the_focus_and_what_they_typed() {
     let stores = Stores::embedded();
     let (app, sandbox) = App::with_sandbox(&stores).await;
     let browser = Browser::open(Look::default()).await;
-    browser.goto(&app.url).await;
-    browser.press("Connect HubSpot").await;
-    browser.press("Approve").await;
-    browser.see("Import finished").await;
+    connect(&browser, &app).await;
     browser.goto(&format!("{}/items", app.url)).await;
     // Each letter in turn; every answer but the last is overtaken or replaced.
     for letter in ["a", "n", "g", "s", "T"] {
