@@ -44,6 +44,13 @@
     else if (button) copy(button);
   });
 
+  // Who chooses colours comes back to what they see, also where the address has changed since it was drawn.
+  const drawn = location.href;
+  document.addEventListener('submit', ({ target }) => {
+    if (location.href === drawn || !target.matches('.schemes')) return;
+    target.elements.from.value = location.pathname + location.search;
+  });
+
   document.addEventListener('keydown', ({ key }) => {
     if (key === 'Escape' && beside()?.firstElementChild) close();
   });

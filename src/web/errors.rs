@@ -14,6 +14,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use askama::Template;
 
+use super::appearance::{Asked, Scheme};
 use super::guard::Who;
 use super::headers;
 use super::log::RequestId;
@@ -423,6 +424,8 @@ impl ErrorPage {
         Self {
             chrome: Chrome {
                 title: told.title.clone(),
+                // What stands in the address of an error may be a code.
+                page: String::new(),
                 ..chrome
             },
             status: told.status.as_u16(),
@@ -541,6 +544,7 @@ struct Orphan {
     program: bool,
     fragment: bool,
     https: bool,
+    scheme: Scheme,
     reference: String,
 }
 
@@ -550,7 +554,10 @@ impl ResponseError for Orphan {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let chrome = Chrome::new("", Here::Nowhere, None);
+        let chrome = Chrome {
+            scheme: self.scheme,
+            ..Chrome::new("", Here::Nowhere, None)
+        };
         let listener = Listener {
             program: self.program,
             fragment: self.fragment,
@@ -589,6 +596,7 @@ pub async fn draw(
                 program,
                 fragment,
                 https,
+                scheme: Asked::now().scheme,
                 reference,
             }
             .into());

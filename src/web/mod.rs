@@ -2,6 +2,7 @@
 
 mod allow;
 mod api;
+mod appearance;
 mod assets;
 mod audit;
 mod authorize;

@@ -9,8 +9,8 @@ use actix_web::{Error, FromRequest, Handler, HttpResponse, Resource, Responder, 
 
 use super::errors::{self, WebError};
 use super::{
-    App, api, assets, audit, authorize, connections, disconnect, docs, guard, headers, health,
-    history, home, imports, item, items, items_export, join, keys, limits, load, log,
+    App, api, appearance, assets, audit, authorize, connections, disconnect, docs, guard, headers,
+    health, history, home, imports, item, items, items_export, join, keys, limits, load, log,
     oauth_callback, origin, removals, schedule, session, sessions, sign_in_link, sign_out, urls,
     way_in, workspace,
 };
@@ -35,6 +35,7 @@ pub fn site(
         .wrap(from_fn(origin::check))
         .wrap(from_fn(limits::not_too_long))
         .wrap(from_fn(errors::draw))
+        .wrap(from_fn(appearance::noted))
         .wrap(Compress::default())
         .wrap(from_fn(headers::secure))
         .wrap(from_fn(log::request))
@@ -51,6 +52,10 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
             .service(plain(urls::HEALTHZ, read().to(health::alive)))
             .service(plain(urls::READYZ, read().to(health::ready)))
             .service(plain(urls::DOCS_ERRORS, read().to(docs::errors_show)))
+            .service(plain(
+                urls::APPEARANCE,
+                post().to(appearance::appearance_choose),
+            ))
             .service(plain(urls::ASSET, read().to(assets::asset_show)))
             .service(
                 scope("")

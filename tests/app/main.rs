@@ -4,6 +4,7 @@ mod accessible;
 mod adapters;
 mod airtable;
 mod api;
+mod appearance;
 mod architecture;
 mod audit;
 mod away;

@@ -117,6 +117,7 @@ async fn a_form_from_another_origin_changes_nothing() {
     ] {
         for path in [
             "/sign-out",
+            "/appearance",
             "/integrations/hubspot/load",
             "/integrations/hubspot/authorize",
             "/integrations/x/load",
