@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tributary::sandbox::{Account, Provider, Turn};
 
-use crate::support::app::{App, PROVIDERS, Start, Stores, sandbox_for};
+use crate::support::app::{App, PROVIDERS, Start, Stores, sandbox_for, until};
 use crate::support::browser::{Browser, Look};
 use crate::support::database::execute_at;
+use crate::support::visitor::Visitor;
 
 /// From the welcome page through the sandbox's consent to the list, in this browser.
 async fn connects_and_sees_the_list(look: Look, name: &str) {
@@ -418,6 +419,35 @@ async fn on_a_phone_in_the_dark_somebody_watches_imports_go_on() {
         ..Look::default()
     };
     watches_imports(look, "phone-dark").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_that_could_not_be_asked_for_is_asked_for_again() {
+    let stores = Stores::embedded();
+    // A small budget, so that the import is still on when the page is looked at.
+    let (app, sandbox) = App::with_sandbox_of(&stores, |options| options.rate = Some(4)).await;
+    let mut ada = Visitor::of(&app.url);
+    let connection = ada.connect("10k").await;
+    let browser = Browser::open(Look::default()).await;
+    browser.come_as(&ada).await;
+    browser
+        .carry("addEventListener('htmx:error', () => { document.title = 'cut off' })")
+        .await;
+    browser.cut_off(&["*/events"]).await;
+    browser.goto(&format!("{}{connection}", app.url)).await;
+    until("the progress is asked for", async || {
+        let title: String = browser.ask("return document.title").await;
+        title == "cut off"
+    })
+    .await;
+    assert_eq!(browser.count("#alerts p").await, 0, "nobody is alarmed");
+    browser.mark_page().await;
+    let before = browser.see_at(".joint .sum b").await;
+    browser.cut_off(&[]).await;
+    browser.see_change(".joint .sum b", &before).await;
+    assert!(browser.is_marked().await, "without loading the page again");
+    app.stop().await;
+    sandbox.stop().await;
 }
 
 /// A connection's imports, one under the other.
