@@ -71,12 +71,12 @@ async fn an_invitation_ends_with_what_its_maker_may_do() {
     let members = members.attributes("input[name=member]", "value");
     let form = [("member", members[1].as_str()), ("role", "none")];
     assert_eq!(ada.post("/workspace", &form).await.location(), "/workspace");
-    assert_eq!(bob.post(&path, &[]).await.status, StatusCode::NOT_FOUND);
-    assert_eq!(bob.get(&connection).await.status, StatusCode::NOT_FOUND);
     // Nobody is shown a button that would be refused.
     let ended = eve.get(&path).await;
     assert_eq!(ended.status, StatusCode::NOT_FOUND);
     assert_eq!(ended.texts("h1"), ["This invitation has ended"]);
+    assert_eq!(bob.post(&path, &[]).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(bob.get(&connection).await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test(flavor = "multi_thread")]
