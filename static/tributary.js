@@ -9,6 +9,8 @@
   let pressed = null; // what asked for the swap that is on; htmx forgets one that goes by it
   let last = null; // the row after which more is to come
 
+  const isProgress = (element) => element?.hasAttribute('hx-sse:connect');
+
   const show = () => {
     for (const button of document.querySelectorAll('[data-copy][hidden], #beside [data-close][hidden]')) {
       button.hidden = false;
@@ -44,6 +46,13 @@
     else if (button) copy(button);
   });
 
+  // Who chooses colours comes back to what they see, also where the address has changed since it was drawn.
+  const drawn = location.href;
+  document.addEventListener('submit', ({ target }) => {
+    if (location.href === drawn || !target.matches('.schemes')) return;
+    target.elements.from.value = location.pathname + location.search;
+  });
+
   document.addEventListener('keydown', ({ key }) => {
     if (key === 'Escape' && beside()?.firstElementChild) close();
   });
@@ -56,9 +65,9 @@
     else if (at === body && pressed?.isConnected === false) go(document.getElementById('found') ?? body);
   };
 
-  // Without an answer there is nothing for the server to explain.
+  // Without an answer there is nothing for the server to explain. Progress is asked for again by itself.
   document.addEventListener('htmx:error', ({ detail }) => {
-    if (detail.error?.name === 'AbortError') return;
+    if (detail.error?.name === 'AbortError' || isProgress(detail.ctx?.sourceElement)) return;
     const text = document.createElement('p');
     text.textContent = 'Tributary cannot be reached. What you see stays as it was; try again in a moment.';
     alerts.replaceChildren(text);
@@ -72,7 +81,7 @@
   document.addEventListener('htmx:after:swap', ({ detail }) => {
     const source = detail.ctx?.sourceElement;
     // What went wrong before is over once something has come that was asked for.
-    const unasked = source?.hasAttribute('hx-sse:connect');
+    const unasked = isProgress(source);
     if (!unasked && (detail.ctx?.response?.status ?? 0) < 400) alerts.replaceChildren();
     show();
     if (!unasked) readOn();

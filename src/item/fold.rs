@@ -28,12 +28,21 @@ pub fn fold(name: &str) -> String {
 /// The words of a search: each is to be found somewhere in a folded name.
 pub fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    for word in text.split_whitespace().map(fold) {
-        if !word.is_empty() && !words.contains(&word) {
+    for word in text.split_whitespace().map(searched) {
+        if !words.contains(&word) {
             words.push(word);
         }
     }
     words
+}
+
+/// A word of nothing but accents or what shows nothing stays as it is, and so is in no folded name:
+/// without it the search would find everything.
+fn searched(word: &str) -> String {
+    match fold(word) {
+        nothing if nothing.is_empty() => word.to_owned(),
+        folded => folded,
+    }
 }
 
 /// The iota below a Greek letter is written beside it in capitals, and so is no accent.
@@ -110,6 +119,18 @@ mod tests {
             assert_eq!(fold(&folded), folded, "{c:?}");
             assert_eq!(fold(&c.to_uppercase().to_string()), folded, "{c:?}");
             assert_eq!(fold(&c.to_lowercase().to_string()), folded, "{c:?}");
+        }
+    }
+
+    #[test]
+    fn words_are_found_where_they_are_and_accents_alone_nowhere() {
+        assert_eq!(words(" Ada  ÁDA lov "), ["ada", "lov"]);
+        assert!(words(" \t").is_empty());
+        for alone in ["\u{301}", "\u{200b}\u{ad}", "\u{fe0f}"] {
+            let [word] = &words(alone)[..] else {
+                panic!("{alone:?} is one word")
+            };
+            assert!(!fold(&format!("a{alone}b")).contains(word));
         }
     }
 

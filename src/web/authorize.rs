@@ -1,25 +1,16 @@
 //! `POST /integrations/{provider}/authorize`: sends the browser to the provider, the whole page.
 
 use actix_session::Session;
-use actix_web::error::UrlencodedError;
 use actix_web::http::header::HOST;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
 
 use super::errors::{Result, WebError};
+use super::form::Form;
 use super::guard::{Known, Who};
 use super::session::SessionOf;
 use super::{App, fragment, join, urls};
 use crate::item::ConnectionId;
 use crate::oauth::{self, Purpose};
-
-/// The connection that is to be approved again, where one is.
-#[derive(Deserialize)]
-pub struct AuthorizeForm {
-    connection: Option<String>,
-    /// The invitation that is to be come back to.
-    join: Option<String>,
-}
 
 /// `POST /integrations/{provider}/authorize`
 pub async fn authorize(
@@ -28,14 +19,13 @@ pub async fn authorize(
     session: Session,
     who: Who,
     Known(provider): Known,
-    form: actix_web::Result<web::Form<AuthorizeForm>>,
+    form: Form,
 ) -> Result<HttpResponse> {
     if is_elsewhere(&req, &app) {
         let home = format!("{}{}", app.origin(), urls::home_connect(provider.slug()));
         return Ok(fragment::redirect(&req, &home));
     }
-    let form = given(form)?;
-    let purpose = purpose(&app, &who, provider.slug(), form.as_ref()).await?;
+    let purpose = purpose(&app, &who, provider.slug(), &form).await?;
     let known = session.browser();
     let browser = known.clone().unwrap_or_default();
     let oauth = provider.oauth(&app.client);
@@ -54,39 +44,20 @@ pub async fn authorize(
     Ok(fragment::redirect(&req, url.as_str()))
 }
 
-/// The form, where there is one: pressing Connect needs none.
-fn given(form: actix_web::Result<web::Form<AuthorizeForm>>) -> Result<Option<AuthorizeForm>> {
-    match form {
-        Ok(form) => Ok(Some(form.into_inner())),
-        Err(error) => match error.as_error() {
-            Some(UrlencodedError::ContentType) => Ok(None),
-            _ => Err(WebError::Refused(error.as_response_error().status_code())),
-        },
-    }
-}
-
 /// The invitation that is come back to.
-fn invitation(form: Option<&AuthorizeForm>) -> Result<Option<String>> {
-    let token = form.and_then(|form| form.join.clone());
-    let token = token.filter(|token| !token.is_empty());
-    match token.as_deref().is_none_or(join::is_token) {
-        true => Ok(token),
+fn invitation(form: &Form) -> Result<Option<String>> {
+    let token = form.filled("join")?;
+    match token.is_none_or(join::is_token) {
+        true => Ok(token.map(str::to_owned)),
         false => Err(WebError::BadForm("join", "is no invitation".into())),
     }
 }
 
-async fn purpose(
-    app: &App,
-    who: &Who,
-    slug: &str,
-    form: Option<&AuthorizeForm>,
-) -> Result<Purpose> {
+/// What the approval is for: the form may name a connection that is to be approved again.
+async fn purpose(app: &App, who: &Who, slug: &str, form: &Form) -> Result<Purpose> {
     let workspace = who.0.as_ref().map(|sign_in| sign_in.workspace_id);
     let join = invitation(form)?;
-    let wanted = form
-        .and_then(|form| form.connection.as_deref())
-        .filter(|text| !text.is_empty());
-    let Some(wanted) = wanted else {
+    let Some(wanted) = form.filled("connection")? else {
         return Ok(Purpose {
             workspace,
             reconnect: None,

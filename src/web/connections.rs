@@ -15,7 +15,7 @@ use super::history::History;
 use super::items;
 use super::live::{self, Part};
 use super::page::{
-    Chrome, Here, ItemRow, LifeView, Notice, ProviderView, StateView, When, grouped, length,
+    Choice, Chrome, Here, ItemRow, LifeView, Notice, ProviderView, StateView, When, grouped, length,
 };
 use super::removals::RemovalView;
 use super::run_view::RunView;
@@ -257,14 +257,8 @@ async fn instead_of(app: &App, sign_in: &SignIn, wanted: Option<&str>) -> Result
     }))
 }
 
-/// One of the answers to how often.
-struct Choice {
-    value: String,
-    label: &'static str,
-    chosen: bool,
-}
-
-const CHOICES: [(&str, &str); 7] = [
+/// The answers to how often.
+const EVERY: [(&str, &str); 7] = [
     ("", "As usual"),
     ("15m", "Every 15 minutes"),
     ("1h", "Every hour"),
@@ -276,20 +270,7 @@ const CHOICES: [(&str, &str); 7] = [
 
 fn schedule(every_ms: Option<i64>) -> Vec<Choice> {
     let own = every_ms.map_or(String::new(), |ms| Every::from_ms(ms).to_string());
-    let choice = |(value, label): (&str, &'static str)| Choice {
-        chosen: own == value,
-        value: value.into(),
-        label,
-    };
-    let mut choices: Vec<Choice> = CHOICES.into_iter().map(choice).collect();
-    if choices.iter().all(|choice| !choice.chosen) {
-        choices.push(Choice {
-            value: own,
-            label: "As a program has set it",
-            chosen: true,
-        });
-    }
-    choices
+    Choice::among(&EVERY, &own, "As a program has set it")
 }
 
 /// What is shown of a grant that the provider has ended.

@@ -14,3 +14,13 @@ pub fn read(vault: &Vault, list: &Owner, text: &str) -> Option<Vec<u8>> {
     let sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
     Some(vault.open(list, &sealed).ok()?.to_vec())
 }
+
+/// The same for a place that is a number.
+pub fn write_number(vault: &Vault, list: &Owner, place: i64) -> String {
+    write(vault, list, place.to_string().as_bytes())
+}
+
+pub fn read_number(vault: &Vault, list: &Owner, text: &str) -> Option<i64> {
+    let plain = String::from_utf8(read(vault, list, text)?).ok()?;
+    plain.parse().ok()
+}

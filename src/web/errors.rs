@@ -14,6 +14,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use askama::Template;
 
+use super::appearance::{Asked, Scheme};
 use super::guard::Who;
 use super::headers;
 use super::log::RequestId;
@@ -69,14 +70,14 @@ pub enum WebError {
     #[error("changes behind the cursor are kept no more")]
     CursorTooOld,
     #[error("the address takes {0}")]
-    WrongMethod(&'static str),
+    WrongMethod(String),
     #[error("too often; again in {0:?}")]
     TooOften(Duration),
     #[error("a store is away: {0}")]
     StoreAway(String),
     #[error("{0}")]
     Broken(String),
-    /// What the framework itself refuses: a body too large, a method nobody handles.
+    /// What the framework itself refuses: a body or headers too large, a query that is no query.
     #[error("status {0}")]
     Refused(StatusCode),
 }
@@ -318,8 +319,8 @@ impl WebError {
             },
             Self::InvitationUsed => Told {
                 status: StatusCode::NOT_FOUND,
-                title: "This invitation cannot be used".into(),
-                what: "It has been used already, is older than three days, or its link is not whole. Ask whoever invited you for another one.".into(),
+                title: "This invitation has ended".into(),
+                what: "It has been used already, is older than three days, was made by somebody who is no owner of the workspace any more, or its link is not whole. Ask an owner for another one.".into(),
                 kept: String::new(),
                 action: Action::home("Go to the start"),
             },
@@ -423,6 +424,8 @@ impl ErrorPage {
         Self {
             chrome: Chrome {
                 title: told.title.clone(),
+                // What stands in the address of an error may be a code.
+                page: String::new(),
                 ..chrome
             },
             status: told.status.as_u16(),
@@ -465,14 +468,25 @@ struct Listener {
 
 fn draw_for(error: &WebError, listener: Listener) -> HttpResponse {
     let told = error.told();
-    if listener.program {
-        return problem_for(error, &told);
+    let mut response = match listener.program {
+        true => problem_for(error, &told),
+        false => page_for(error, told, listener),
+    };
+    let headers = response.headers_mut();
+    if let Some(wait) = error.wait() {
+        headers.insert(RETRY_AFTER, wait.as_secs().into());
     }
+    if let WebError::WrongMethod(allowed) = error
+        && let Ok(allowed) = HeaderValue::from_str(allowed)
+    {
+        headers.insert(ALLOW, allowed);
+    }
+    response
+}
+
+fn page_for(error: &WebError, told: Told, listener: Listener) -> HttpResponse {
     let mut response = HttpResponse::build(told.status);
     response.insert_header(fragment::vary());
-    if let Some(wait) = error.wait() {
-        response.insert_header((RETRY_AFTER, wait.as_secs()));
-    }
     if matches!(error, WebError::SignedOut) {
         let home = HeaderValue::from_static(urls::home());
         if listener.htmx {
@@ -503,15 +517,6 @@ fn problem_for(error: &WebError, told: &Told) -> HttpResponse {
         &told.what,
         parameter,
     );
-    if let Some(wait) = error.wait() {
-        response
-            .headers_mut()
-            .insert(RETRY_AFTER, wait.as_secs().into());
-    }
-    if let WebError::WrongMethod(allowed) = error {
-        let allowed = HeaderValue::from_static(allowed);
-        response.headers_mut().insert(ALLOW, allowed);
-    }
     if told.status == StatusCode::UNAUTHORIZED {
         let bearer = HeaderValue::from_static("Bearer");
         response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
@@ -539,6 +544,7 @@ struct Orphan {
     program: bool,
     fragment: bool,
     https: bool,
+    scheme: Scheme,
     reference: String,
 }
 
@@ -548,7 +554,10 @@ impl ResponseError for Orphan {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let chrome = Chrome::new("", Here::Nowhere, None);
+        let chrome = Chrome {
+            scheme: self.scheme,
+            ..Chrome::new("", Here::Nowhere, None)
+        };
         let listener = Listener {
             program: self.program,
             fragment: self.fragment,
@@ -587,6 +596,7 @@ pub async fn draw(
                 program,
                 fragment,
                 https,
+                scheme: Asked::now().scheme,
                 reference,
             }
             .into());
@@ -600,7 +610,7 @@ pub async fn draw(
             let error = error.as_error::<WebError>().unwrap_or(&refused);
             draw_here(error, &response, fragment, &reference)
         }
-        // The framework's own refusal, such as of a method nobody handles: a bare status.
+        // The framework's own refusal: a bare status.
         None if status.is_client_error() && !has_body && !head => {
             draw_here(&refused, &response, fragment, &reference)
         }

@@ -2,16 +2,9 @@
 
 use super::App;
 use super::list_parameters::{ListParameters, SORTS};
-use super::page::{capital, grouped};
+use super::page::{Choice, capital, grouped};
 use crate::providers::Kind;
 use crate::store::{Connection, Count, Counts, Sort, SortBy};
-
-/// One entry of a selection.
-pub struct Choice {
-    pub value: String,
-    pub label: String,
-    pub chosen: bool,
-}
 
 /// The form above the list, as it is filled in.
 pub struct Controls {

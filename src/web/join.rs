@@ -69,6 +69,10 @@ pub async fn join_show(
 ) -> Result<HttpResponse> {
     let name = entry_name(&token);
     let (entry, _) = opened(&app, &name, app.ephemeral.get(&name).await?)?;
+    // Whoever joins is asked the same again, in the transaction that lets them in.
+    if app.store.role(entry.workspace, entry.by).await? != Some(Role::Owner) {
+        return Err(WebError::InvitationUsed);
+    }
     let workspace = app.store.workspace_name(entry.workspace).await?;
     let page = JoinPage {
         chrome: Chrome::new("Invitation", Here::Nowhere, sign_in.as_ref())

@@ -6,11 +6,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
-use url::form_urlencoded;
 
 use super::errors::{Result, WebError};
+use super::form::{Draft, Form};
 use super::guard::SignedIn;
-use super::page::{Chrome, Here, StateView, When};
+use super::page::{Choice, Chrome, Here, StateView, When};
 use super::{App, fragment, urls};
 use crate::item::{KeyId, clean_name};
 use crate::store::{ApiKey, NewKey, SignIn};
@@ -20,6 +20,14 @@ use crate::vault::random;
 const PREFIX: &str = "tributary_";
 const LONGEST_NAME: usize = 100;
 const MOST_DAYS: i64 = 3_650;
+/// Those that are offered, after how many days a key ends.
+const DAYS: [(&str, &str); 4] = [
+    ("30", "30 days"),
+    ("90", "90 days"),
+    ("365", "A year"),
+    ("", "Never"),
+];
+const USUAL_DAYS: &str = "90";
 
 /// What a key can be good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +58,8 @@ struct KeysPage {
     /// A key that was made just now.
     fresh: Option<Fresh>,
     keys: Vec<KeyRow>,
+    draft: Draft,
+    days: Vec<Choice>,
 }
 
 struct Fresh {
@@ -92,8 +102,10 @@ impl KeyRow {
     }
 }
 
+const FIELDS: [&str; 3] = ["name", "scope", "expires_in_days"];
+
 /// What the key's form holds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct KeyForm {
     name: String,
     scopes: Vec<Scope>,
@@ -101,38 +113,35 @@ struct KeyForm {
 }
 
 impl KeyForm {
-    /// A scope may be given several times, or several with blanks between.
-    fn parse(body: &[u8]) -> Result<Self> {
-        let mut form = Self::default();
-        for (name, value) in form_urlencoded::parse(body) {
-            match &*name {
-                "name" => form.name = clean_name(&value).unwrap_or_default(),
-                "scope" => form.take_scopes(&value)?,
-                "expires_in_days" => form.days = days(value.trim())?,
-                _ => {}
-            }
+    /// One scope or both: each may be given several times, or several with blanks between.
+    fn parse(sent: &Form) -> Result<Self> {
+        let name = sent.one("name")?.and_then(clean_name).unwrap_or_default();
+        let refused = |said: &str| Err(WebError::BadForm("name", said.into()));
+        match name.chars().count() {
+            0 => return refused("is missing: say what the key is for"),
+            length if length > LONGEST_NAME => return refused("is longer than 100 characters"),
+            _ => {}
         }
-        let length = form.name.chars().count();
-        let refused = |name, said: &str| Err(WebError::BadForm(name, said.into()));
-        match (length, form.scopes.as_slice()) {
-            (0, _) => refused("name", "is missing: say what the key is for"),
-            (length, _) if length > LONGEST_NAME => {
-                refused("name", "is longer than 100 characters")
-            }
-            (_, []) => refused("scope", "is missing: choose read, import or both"),
-            _ => Ok(form),
+        Ok(Self {
+            name,
+            scopes: scopes(sent.all("scope").flat_map(str::split_whitespace))?,
+            days: days(sent.one("expires_in_days")?.unwrap_or_default().trim())?,
+        })
+    }
+}
+
+fn scopes<'a>(words: impl Iterator<Item = &'a str>) -> Result<Vec<Scope>> {
+    let wrong = |said: &str| WebError::BadForm("scope", said.into());
+    let mut scopes = Vec::new();
+    for word in words {
+        let scope = Scope::parse(word).ok_or_else(|| wrong("must be read or import"))?;
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
         }
     }
-
-    fn take_scopes(&mut self, text: &str) -> Result<()> {
-        for word in text.split_whitespace() {
-            let wrong = || WebError::BadForm("scope", "must be read or import".into());
-            let scope = Scope::parse(word).ok_or_else(wrong)?;
-            if !self.scopes.contains(&scope) {
-                self.scopes.push(scope);
-            }
-        }
-        Ok(())
+    match scopes.is_empty() {
+        true => Err(wrong("is missing: choose read, import or both")),
+        false => Ok(scopes),
     }
 }
 
@@ -158,16 +167,24 @@ pub fn hash(key: &str) -> [u8; 32] {
 
 /// `GET /keys`
 pub async fn keys_list(app: web::Data<App>, SignedIn(sign_in): SignedIn) -> Result<HttpResponse> {
-    show(&app, &sign_in, None).await
+    show(&app, &sign_in, None, Draft::default()).await
 }
 
 /// `POST /keys`
 pub async fn keys_add(
     app: web::Data<App>,
     SignedIn(sign_in): SignedIn,
-    body: web::Bytes,
+    sent: Form,
 ) -> Result<HttpResponse> {
-    let form = KeyForm::parse(&body)?;
+    let (fresh, draft) = match make(&app, &sign_in, &sent).await {
+        Ok(fresh) => (Some(fresh), Draft::default()),
+        Err(error) => (None, Draft::refused(sent, &FIELDS, error)?),
+    };
+    show(&app, &sign_in, fresh, draft).await
+}
+
+async fn make(app: &App, sign_in: &SignIn, sent: &Form) -> Result<Fresh> {
+    let form = KeyForm::parse(sent)?;
     let key = format!(
         "{PREFIX}{}",
         URL_SAFE_NO_PAD.encode(random::<32>().as_slice())
@@ -179,9 +196,9 @@ pub async fn keys_add(
         scopes: &scopes.join(" "),
         expires_at: form.days.map(|days| Utc::now() + TimeDelta::days(days)),
     };
-    app.store.add_key(&sign_in, &new).await?;
+    app.store.add_key(sign_in, &new).await?;
     let name = form.name;
-    show(&app, &sign_in, Some(Fresh { name, key })).await
+    Ok(Fresh { name, key })
 }
 
 /// `POST /keys/{key}/revoke`
@@ -198,15 +215,22 @@ pub async fn key_revoke(
     }
 }
 
-async fn show(app: &App, sign_in: &SignIn, fresh: Option<Fresh>) -> Result<HttpResponse> {
+async fn show(
+    app: &App,
+    sign_in: &SignIn,
+    fresh: Option<Fresh>,
+    draft: Draft,
+) -> Result<HttpResponse> {
     let now = Utc::now();
     let keys = app.store.keys(sign_in.workspace_id).await?;
     let page = KeysPage {
         chrome: Chrome::new("API keys", Here::Nowhere, Some(sign_in)),
         fresh,
         keys: keys.into_iter().map(|key| KeyRow::new(key, now)).collect(),
+        days: draft.choices("expires_in_days", USUAL_DAYS, &DAYS),
+        draft,
     };
-    Ok(fragment::html(page.render()?))
+    Ok(page.draft.answer(page.render()?))
 }
 
 #[cfg(test)]
@@ -215,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_key_wants_a_name_and_something_that_it_is_good_for() {
-        let form = |text: &str| KeyForm::parse(text.as_bytes());
+        let form = |text: &str| KeyForm::parse(&Form::read(text.as_bytes()));
         let read = form("name=Nightly+report&scope=read&expires_in_days=90").unwrap();
         assert_eq!(
             (read.scopes.as_slice(), read.days),
@@ -232,6 +256,8 @@ mod tests {
             "name=n&scope=read&expires_in_days=0",
             "name=n&scope=read&expires_in_days=soon",
             "name=n&scope=read&expires_in_days=99999",
+            "name=n&name=m&scope=read",
+            "name=n&scope=read&expires_in_days=1&expires_in_days=2",
         ] {
             assert!(form(wrong).is_err(), "{wrong}");
         }

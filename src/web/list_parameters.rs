@@ -330,9 +330,13 @@ fn gone(text: String) -> Result<bool> {
     }
 }
 
+const DAY: &str = "%Y-%m-%d";
+
 /// A date, from its first moment in UTC on, or an RFC 3339 time.
 fn since(text: String) -> Result<Since> {
-    let day = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok();
+    let day = NaiveDate::parse_from_str(&text, DAY).ok();
+    // As it would be written: the reader takes blanks and missing zeros too.
+    let day = day.filter(|day| day.format(DAY).to_string() == text);
     let day = day.map(|day| day.and_time(NaiveTime::MIN).and_utc());
     let time = day.or_else(|| {
         DateTime::parse_from_rfc3339(&text)
@@ -370,6 +374,7 @@ mod tests {
         assert_eq!(parse(&empty.join("&")), ListParameters::default());
         assert_eq!(parse("x=1&x=2&q=+%20"), ListParameters::default());
         assert_eq!(parse("limit=200").limit, Some(200));
+        assert_eq!(parse("q=%CC%81").q.as_deref(), Some("\u{301}"));
     }
 
     #[test]
@@ -379,6 +384,9 @@ mod tests {
             ("limit=201", "limit"),
             ("limit=-1", "limit"),
             ("limit=ten", "limit"),
+            ("limit=%2B5", "limit"),
+            ("limit=+5", "limit"),
+            ("connection=%2B1", "connection"),
             ("connection=x", "connection"),
             ("q=a%00b", "q"),
             ("limit=5&limit=5", "limit"),
@@ -389,6 +397,11 @@ mod tests {
             ("sort=--name", "sort"),
             ("modified_since=yesterday", "modified_since"),
             ("modified_since=2026-02-30", "modified_since"),
+            ("modified_since=2026-2-3", "modified_since"),
+            ("modified_since=26-02-03", "modified_since"),
+            ("modified_since=%2B2026-02-03", "modified_since"),
+            ("modified_since=2026-02-+3", "modified_since"),
+            ("modified_since=+2026-02-03", "modified_since"),
             ("modified_since=2026-02-03T10:00:00", "modified_since"),
         ] {
             assert_eq!(problem(query), name, "{query}");

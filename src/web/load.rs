@@ -1,33 +1,27 @@
 //! `POST /integrations/{provider}/load`: imports now.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
 
 use super::errors::{Result, WebError};
+use super::form::Form;
 use super::guard::{Known, SignedIn};
 use super::{App, fragment, urls};
 use crate::item::ConnectionId;
 use crate::store::{Cause, Connection};
 
-/// Which connection, where there are several, and whether everything is read again.
-#[derive(Deserialize)]
-pub struct LoadForm {
-    connection: Option<String>,
-    full: Option<String>,
-}
-
-/// `POST /integrations/{provider}/load`
+/// `POST /integrations/{provider}/load`: from one of several connections where the form names it, and
+/// everything again where it says so.
 pub async fn load(
     req: HttpRequest,
     app: web::Data<App>,
     SignedIn(sign_in): SignedIn,
     Known(provider): Known,
-    form: web::Form<LoadForm>,
+    form: Form,
 ) -> Result<HttpResponse> {
     let mut connections = app.store.connections(sign_in.workspace_id).await?;
     connections.retain(|connection| connection.provider == provider.slug());
-    let connections = chosen(connections, form.connection.as_deref())?;
-    let full = form.full.as_deref() == Some("1");
+    let connections = chosen(connections, form.filled("connection")?)?;
+    let full = form.one("full")? == Some("1");
     for connection in &connections {
         app.store
             .queue_run(connection.id, Cause::Hand, full)
@@ -41,7 +35,7 @@ pub async fn load(
 }
 
 fn chosen(connections: Vec<Connection>, wanted: Option<&str>) -> Result<Vec<Connection>> {
-    let Some(wanted) = wanted.filter(|text| !text.is_empty()) else {
+    let Some(wanted) = wanted else {
         return if connections.is_empty() {
             Err(WebError::NotFound)
         } else {

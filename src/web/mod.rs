@@ -2,6 +2,7 @@
 
 mod allow;
 mod api;
+mod appearance;
 mod assets;
 mod audit;
 mod authorize;
@@ -11,6 +12,7 @@ mod cursor;
 mod disconnect;
 mod docs;
 mod errors;
+mod form;
 mod fragment;
 mod guard;
 mod headers;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::appearance::{Asked, Scheme};
 use super::urls;
 use crate::providers::Description;
 use crate::store::{ConnectionState, GrantLife, ListRow, RunState, SignIn};
@@ -15,6 +16,9 @@ pub struct Chrome {
     pub here: Here,
     pub person: Option<Person>,
     pub notice: Option<Notice>,
+    pub scheme: Scheme,
+    /// The page's own address, to come back to.
+    pub page: String,
     /// Seconds after which a browser without scripts asks again.
     pub reload_after: Option<u32>,
 }
@@ -45,13 +49,21 @@ impl Chrome {
             name: sign_in.person.clone(),
             workspace: sign_in.workspace.clone(),
         });
+        let Asked { scheme, page } = Asked::now();
         Self {
+            scheme,
+            page,
             title: title.into(),
             here,
             person,
             notice: None,
             reload_after: None,
         }
+    }
+
+    /// The colours there are to choose.
+    pub fn schemes(&self) -> Vec<Choice> {
+        Choice::among(&Scheme::LABELS, self.scheme.as_str(), "")
     }
 
     pub fn with_notice(self, notice: Option<Notice>) -> Self {
@@ -185,6 +197,29 @@ impl From<&Description> for ProviderView {
             letter: it.name.chars().next().unwrap_or('?'),
             brings: capital(&brings.join(", ")),
         }
+    }
+}
+
+/// One entry of a selection.
+pub struct Choice {
+    pub value: String,
+    pub label: String,
+    pub chosen: bool,
+}
+
+impl Choice {
+    /// These, as value and label; and what is chosen, under a label of its own, where it is none of them.
+    pub fn among(known: &[(&str, &str)], chosen: &str, odd: &str) -> Vec<Self> {
+        let is_odd = known.iter().all(|(value, _)| *value != chosen);
+        let all = known.iter().copied();
+        let choice = |(value, label): (&str, &str)| Self {
+            value: value.to_owned(),
+            label: label.to_owned(),
+            chosen: value == chosen,
+        };
+        all.chain(is_odd.then_some((chosen, odd)))
+            .map(choice)
+            .collect()
     }
 }
 

@@ -8,6 +8,10 @@ use url::form_urlencoded;
 
 use super::errors::{Result, WebError};
 
+pub const TWICE: &str = "is given twice";
+/// No text that is kept holds it, and PostgreSQL refuses to look for it.
+pub const NOTHING_HAS_IT: &str = "holds the character U+0000, which nothing has";
+
 /// Those that are given.
 pub struct Parameters(HashMap<&'static str, String>);
 
@@ -19,13 +23,11 @@ impl Parameters {
             let Some(name) = known.filter(|_| !value.is_empty()) else {
                 continue;
             };
-            // No text that is kept holds it, and PostgreSQL refuses to look for it.
             if value.contains('\0') {
-                let wrong = "holds the character U+0000, which nothing has";
-                return Err(WebError::BadQuery(name, wrong.into()));
+                return Err(WebError::BadQuery(name, NOTHING_HAS_IT.into()));
             }
             if given.insert(name, value.into_owned()).is_some() {
-                return Err(WebError::BadQuery(name, "is given twice".into()));
+                return Err(WebError::BadQuery(name, TWICE.into()));
             }
         }
         Ok(Self(given))
@@ -35,11 +37,14 @@ impl Parameters {
         self.0.remove(name)
     }
 
-    /// A value that must be readable as such; `wrong` says what it is not.
+    /// A number without a sign before it; `wrong` says what another value is not.
     pub fn number<T: FromStr>(&self, name: &'static str, wrong: &str) -> Result<Option<T>> {
-        let given = self.0.get(name).map(|text| text.parse());
-        given
-            .transpose()
-            .map_err(|_| WebError::BadQuery(name, wrong.into()))
+        let number = |text: &String| match text.starts_with(|c: char| c.is_ascii_digit()) {
+            true => text.parse().ok(),
+            false => None,
+        };
+        let wrong = || WebError::BadQuery(name, wrong.into());
+        let given = self.0.get(name);
+        given.map(|text| number(text).ok_or_else(wrong)).transpose()
     }
 }

@@ -2,9 +2,9 @@
 //! are too many to be removed without a person's yes.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
 
 use super::errors::{Result, WebError};
+use super::form::Form;
 use super::guard::SignedIn;
 use super::page::grouped;
 use super::{App, fragment, urls};
@@ -59,37 +59,27 @@ impl RemovalView {
     }
 }
 
-#[derive(Deserialize)]
-pub struct RemovalsForm {
-    stream: Option<String>,
-    answer: Option<String>,
-}
-
 /// `POST /connections/{connection}/removals`
 pub async fn connection_removals(
     req: HttpRequest,
     app: web::Data<App>,
     SignedIn(sign_in): SignedIn,
     id: web::Path<String>,
-    form: web::Form<RemovalsForm>,
+    form: Form,
 ) -> Result<HttpResponse> {
     let id: ConnectionId = id.parse().map_err(|_| WebError::NotFound)?;
     let workspace = sign_in.workspace_id;
     let known = app.store.connection(workspace, id).await?;
     known.ok_or(WebError::NotFound)?;
     let missing = |name| WebError::BadForm(name, "is missing".into());
-    let stream = form.stream.as_deref().ok_or_else(|| missing("stream"))?;
-    let answer = form.answer.as_deref().ok_or_else(|| missing("answer"))?;
+    let stream = form.one("stream")?.ok_or_else(|| missing("stream"))?;
+    let answer = form.one("answer")?.ok_or_else(|| missing("answer"))?;
     let answer = Answer::parse(answer)
         .ok_or_else(|| WebError::BadForm("answer", "must be drop or keep".into()))?;
     let unknown = || {
         let said = "is nothing that is asked about; it may have been answered already".into();
         WebError::BadForm("stream", said)
     };
-    // No text of PostgreSQL can hold it.
-    if stream.contains('\0') {
-        return Err(unknown());
-    }
     let answered = app
         .store
         .answer_questions(workspace, sign_in.user_id, id, stream, answer)

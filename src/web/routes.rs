@@ -4,15 +4,13 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::guard::{Any, Get, Head};
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::web::{
-    Data, FormConfig, PayloadConfig, ServiceConfig, get, post, resource, route, scope, to,
-};
-use actix_web::{Error, HttpResponse, Resource, Route};
+use actix_web::web::{self, Data, PayloadConfig, ServiceConfig, resource, scope, to};
+use actix_web::{Error, FromRequest, Handler, HttpResponse, Resource, Responder, Route};
 
 use super::errors::{self, WebError};
 use super::{
-    App, api, assets, audit, authorize, connections, disconnect, docs, guard, headers, health,
-    history, home, imports, item, items, items_export, join, keys, limits, load, log,
+    App, api, appearance, assets, audit, authorize, connections, disconnect, docs, guard, headers,
+    health, history, home, imports, item, items, items_export, join, keys, limits, load, log,
     oauth_callback, origin, removals, schedule, session, sessions, sign_in_link, sign_out, urls,
     way_in, workspace,
 };
@@ -37,6 +35,7 @@ pub fn site(
         .wrap(from_fn(origin::check))
         .wrap(from_fn(limits::not_too_long))
         .wrap(from_fn(errors::draw))
+        .wrap(from_fn(appearance::noted))
         .wrap(Compress::default())
         .wrap(from_fn(headers::secure))
         .wrap(from_fn(log::request))
@@ -49,21 +48,22 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
             session::middleware(app.sessions.clone(), app.cookie_key.clone(), app.is_https());
         config
             .app_data(PayloadConfig::new(FORM))
-            .app_data(FormConfig::default().limit(FORM))
             .app_data(app)
-            .service(resource(urls::HEALTHZ).route(read().to(health::alive)))
-            .service(resource(urls::READYZ).route(read().to(health::ready)))
-            .service(resource(urls::DOCS_ERRORS).route(read().to(docs::errors_show)))
-            .service(resource(urls::ASSET).route(read().to(assets::asset_show)))
+            .service(plain(urls::HEALTHZ, read().to(health::alive)))
+            .service(plain(urls::READYZ, read().to(health::ready)))
+            .service(plain(urls::DOCS_ERRORS, read().to(docs::errors_show)))
+            .service(plain(
+                urls::APPEARANCE,
+                post().to(appearance::appearance_choose),
+            ))
+            .service(plain(urls::ASSET, read().to(assets::asset_show)))
             .service(
                 scope("")
                     .wrap(sessions)
                     .service(open(urls::HOME, read().to(home::home_show)))
                     .service(open(
                         urls::AUTHORIZE,
-                        post()
-                            .to(authorize::authorize)
-                            .wrap(from_fn(limits::not_too_often)),
+                        post().to(authorize::authorize).with(seldom),
                     ))
                     .service(open(
                         urls::CALLBACK,
@@ -121,86 +121,141 @@ fn routes(app: Data<App>) -> impl FnOnce(&mut ServiceConfig) {
                         urls::WAY_IN_REMOVE,
                         post().to(way_in::way_in_remove),
                     ))
-                    .service(
-                        resource(urls::SIGN_IN_LINK)
-                            .route(read().to(sign_in_link::sign_in_link_show))
-                            .route(post().to(sign_in_link::sign_in_link_use))
-                            .wrap(from_fn(guard::find_out)),
-                    )
-                    .service(
-                        resource(urls::KEYS)
-                            .route(guarded(read().to(keys::keys_list)))
-                            .route(guarded(post().to(keys::keys_add))),
-                    )
-                    .service(
-                        resource(urls::WORKSPACE)
-                            .route(guarded(read().to(workspace::workspace_show)))
-                            .route(guarded(post().to(workspace::workspace_change))),
-                    )
+                    .service(at(
+                        urls::SIGN_IN_LINK,
+                        [
+                            read().to(sign_in_link::sign_in_link_show).with(known),
+                            post().to(sign_in_link::sign_in_link_use).with(known),
+                        ],
+                    ))
+                    .service(at(
+                        urls::KEYS,
+                        [
+                            read().to(keys::keys_list).with(guarded),
+                            post().to(keys::keys_add).with(guarded),
+                        ],
+                    ))
+                    .service(at(
+                        urls::WORKSPACE,
+                        [
+                            read().to(workspace::workspace_show).with(guarded),
+                            post().to(workspace::workspace_change).with(guarded),
+                        ],
+                    ))
                     .service(closed(
                         urls::WORKSPACE_INVITES,
                         post().to(workspace::workspace_invite),
                     ))
-                    .service(
-                        resource(urls::JOIN)
-                            .route(read().to(join::join_show).wrap(from_fn(guard::find_out)))
-                            .route(guarded(post().to(join::join_use))),
-                    )
+                    .service(at(
+                        urls::JOIN,
+                        [
+                            read().to(join::join_show).with(known),
+                            post().to(join::join_use).with(guarded),
+                        ],
+                    ))
                     .service(closed(urls::KEY_REVOKE, post().to(keys::key_revoke)))
                     .service(closed(urls::AUDIT, read().to(audit::audit_list)))
-                    .service(told(urls::API_ITEMS, read().to(api::items_list)))
-                    .service(told(urls::API_ITEM, read().to(api::item_show)))
-                    .service(told(urls::API_CHANGES, read().to(api::changes_list)))
-                    .service(told(
+                    .service(closed(urls::API_ITEMS, read().to(api::items_list)))
+                    .service(closed(urls::API_ITEM, read().to(api::item_show)))
+                    .service(closed(urls::API_CHANGES, read().to(api::changes_list)))
+                    .service(closed(
                         urls::API_CONNECTIONS,
                         read().to(api::connections_list),
                     ))
-                    .service(done(
+                    .service(closed(
                         urls::API_CONNECTION_IMPORT,
                         post().to(api::connection_import),
                     ))
-                    .service(told(urls::API_IMPORTS, read().to(api::imports_list)))
-                    .service(told(urls::API_IMPORT, read().to(api::import_show)))
-                    .service(told(urls::API_OPENAPI, read().to(api::openapi_show)))
+                    .service(closed(urls::API_IMPORTS, read().to(api::imports_list)))
+                    .service(closed(urls::API_IMPORT, read().to(api::import_show)))
+                    .service(closed(urls::API_OPENAPI, read().to(api::openapi_show)))
                     .service(closed(urls::SIGN_OUT, post().to(sign_out::sign_out)))
-                    .default_service(to(nothing).wrap(from_fn(guard::find_out))),
+                    .default_service(known(to(nothing))),
             );
     }
 }
 
-/// GET, and HEAD, which is GET without its body.
-fn read() -> Route {
-    route().guard(Any(Get()).or(Head()))
+/// A handler, and the methods that lead to it: whoever comes with another one is told of these.
+struct Way {
+    route: Route,
+    methods: &'static str,
 }
 
-/// For anybody.
-fn open(path: &str, route: Route) -> Resource {
-    resource(path).route(route.wrap(from_fn(guard::find_out)))
+/// GET, and HEAD, which is GET without its body.
+fn read() -> Way {
+    let route = web::route().guard(Any(Get()).or(Head()));
+    let methods = "GET, HEAD";
+    Way { route, methods }
+}
+
+/// GET alone: what does not end has no length to tell.
+fn get() -> Way {
+    let (route, methods) = (web::get(), "GET");
+    Way { route, methods }
+}
+
+fn post() -> Way {
+    let (route, methods) = (web::post(), "POST");
+    Way { route, methods }
+}
+
+impl Way {
+    fn to<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.with(|route| route.to(handler))
+    }
+
+    /// With something around it.
+    fn with(self, change: impl FnOnce(Route) -> Route) -> Self {
+        Self {
+            route: change(self.route),
+            ..self
+        }
+    }
+}
+
+/// One address, and everything that can be done there.
+fn at<const N: usize>(path: &str, ways: [Way; N]) -> Resource {
+    let methods = ways.each_ref().map(|way| way.methods).join(", ");
+    let refused = known(to(move || wrong_method(methods.clone())));
+    let address = resource(path).default_service(refused);
+    ways.into_iter()
+        .fold(address, |address, way| address.route(way.route))
+}
+
+/// For anybody, whoever they are.
+fn plain(path: &str, way: Way) -> Resource {
+    at(path, [way])
+}
+
+/// For anybody, with a look at who it is.
+fn open(path: &str, way: Way) -> Resource {
+    at(path, [way.with(known)])
 }
 
 /// For whoever is signed in.
-fn closed(path: &str, route: Route) -> Resource {
-    resource(path).route(guarded(route))
+fn closed(path: &str, way: Way) -> Resource {
+    at(path, [way.with(guarded)])
 }
 
-/// What programs are told.
-fn told(path: &str, route: Route) -> Resource {
-    closed(path, route).default_service(to(|| wrong_method("GET, HEAD")))
-}
-
-/// What programs have done.
-fn done(path: &str, route: Route) -> Resource {
-    closed(path, route).default_service(to(|| wrong_method("POST")))
-}
-
-async fn wrong_method(allowed: &'static str) -> Result<HttpResponse, WebError> {
-    Err(WebError::WrongMethod(allowed))
+fn known(route: Route) -> Route {
+    route.wrap(from_fn(guard::find_out))
 }
 
 fn guarded(route: Route) -> Route {
-    route
-        .wrap(from_fn(guard::signed_in))
-        .wrap(from_fn(guard::find_out))
+    known(route.wrap(from_fn(guard::signed_in)))
+}
+
+fn seldom(route: Route) -> Route {
+    route.wrap(from_fn(limits::not_too_often))
+}
+
+async fn wrong_method(allowed: String) -> Result<HttpResponse, WebError> {
+    Err(WebError::WrongMethod(allowed))
 }
 
 async fn nothing() -> Result<HttpResponse, WebError> {

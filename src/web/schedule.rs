@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
 
 use super::errors::{Result, WebError};
+use super::form::Form;
 use super::guard::SignedIn;
 use super::page::length;
 use super::{App, fragment, urls};
@@ -14,25 +14,19 @@ use crate::import::Every;
 use crate::item::ConnectionId;
 use crate::store::{Connection, ConnectionState};
 
-#[derive(Deserialize)]
-pub struct ScheduleForm {
-    /// Empty for as the installation has it.
-    every: Option<String>,
-}
-
-/// `POST /connections/{connection}/schedule`
+/// `POST /connections/{connection}/schedule`; an empty `every` is for as the installation has it.
 pub async fn connection_schedule(
     req: HttpRequest,
     app: web::Data<App>,
     SignedIn(sign_in): SignedIn,
     id: web::Path<String>,
-    form: web::Form<ScheduleForm>,
+    form: Form,
 ) -> Result<HttpResponse> {
     let id: ConnectionId = id.parse().map_err(|_| WebError::NotFound)?;
     let known = app.store.connection(sign_in.workspace_id, id).await?;
     known.ok_or(WebError::NotFound)?;
     let missing = || WebError::BadForm("every", "is missing".into());
-    let every = match form.every.as_deref().ok_or_else(missing)?.trim() {
+    let every = match form.one("every")?.ok_or_else(missing)?.trim() {
         "" => None,
         text => Some(
             text.parse::<Every>()

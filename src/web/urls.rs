@@ -54,6 +54,7 @@ pub const API_CONNECTION_IMPORT: &str = "/api/v1/connections/{connection}/import
 pub const API_IMPORTS: &str = "/api/v1/imports";
 pub const API_IMPORT: &str = "/api/v1/imports/{run}";
 pub const API_OPENAPI: &str = "/api/v1/openapi.json";
+pub const APPEARANCE: &str = "/appearance";
 pub const DOCS_ERRORS: &str = "/docs/errors";
 pub const ASSET: &str = "/static/{hash}/{name:.*}";
 pub const HEALTHZ: &str = "/healthz";
@@ -93,6 +94,11 @@ pub fn sessions_end_all() -> &'static str {
 /// The place where an error of this code is explained.
 pub fn error(code: &str) -> String {
     format!("{DOCS_ERRORS}#{code}")
+}
+
+/// Where a browser's colours are chosen.
+pub fn appearance() -> &'static str {
+    APPEARANCE
 }
 
 pub fn keys() -> &'static str {

@@ -2,17 +2,18 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
 use url::Url;
 
 use super::errors::{Result, WebError};
+use super::form::{Draft, Form};
 use super::guard::SignedIn;
-use super::page::{Chrome, Here};
+use super::page::{Choice, Chrome, Here};
 use super::{App, fragment, join, urls};
 use crate::item::{UserId, WorkspaceId, clean_name};
 use crate::store::{Changed, Member, OwnWorkspace, Role, SignIn};
 
 const LONGEST_NAME: usize = 100;
+const ROLES: [(&str, &str); 2] = [("member", "Member"), ("owner", "Owner")];
 
 #[derive(Template)]
 #[template(path = "workspace/show.html")]
@@ -24,6 +25,8 @@ struct WorkspacePage {
     others: Vec<OwnWorkspace>,
     /// An invitation that was made just now.
     invitation: Option<Url>,
+    draft: Draft,
+    roles: Vec<Choice>,
 }
 
 struct MemberRow {
@@ -33,69 +36,59 @@ struct MemberRow {
     is_me: bool,
 }
 
-/// One of its fields says what is wanted.
-#[derive(Deserialize)]
-pub struct WorkspaceForm {
-    /// What it is to be called.
-    name: Option<String>,
-    /// The workspace to see in its place.
-    workspace: Option<String>,
-    /// Whose role is to be changed, and to what: `none` has them belong there no more.
-    member: Option<String>,
-    role: Option<String>,
-}
-
-#[derive(Deserialize)]
-pub struct InviteForm {
-    role: Option<String>,
-}
-
 /// `GET /workspace`
 pub async fn workspace_show(
     app: web::Data<App>,
     SignedIn(sign_in): SignedIn,
 ) -> Result<HttpResponse> {
-    show(&app, &sign_in, None).await
+    show(&app, &sign_in, None, Draft::default()).await
 }
 
-/// `POST /workspace`
+/// `POST /workspace`: one of the fields says what is wanted.
 pub async fn workspace_change(
     req: HttpRequest,
     app: web::Data<App>,
     SignedIn(sign_in): SignedIn,
-    form: web::Form<WorkspaceForm>,
+    sent: Form,
 ) -> Result<HttpResponse> {
-    let form = form.into_inner();
-    match form {
-        WorkspaceForm {
-            workspace: Some(to),
-            ..
-        } => switch(&app, &sign_in, &to).await?,
-        WorkspaceForm {
-            member: Some(member),
-            role,
-            ..
-        } => change_member(&app, &sign_in, &member, role.as_deref()).await?,
-        WorkspaceForm {
-            name: Some(name), ..
-        } => rename(&app, &sign_in, &name).await?,
-        _ => return Err(WebError::BadForm("name", "is missing".into())),
+    if let Err(error) = change(&app, &sign_in, &sent).await {
+        let draft = Draft::refused(sent, &["name"], error)?;
+        return show(&app, &sign_in, None, draft).await;
     }
     Ok(fragment::redirect(&req, urls::workspace()))
+}
+
+/// Another workspace to see in place of this one, another role for a member, or another name.
+async fn change(app: &App, sign_in: &SignIn, sent: &Form) -> Result<()> {
+    if let Some(to) = sent.one("workspace")? {
+        return switch(app, sign_in, to).await;
+    }
+    if let Some(member) = sent.one("member")? {
+        return change_member(app, sign_in, member, sent).await;
+    }
+    rename(app, sign_in, sent).await
 }
 
 /// `POST /workspace/invites`
 pub async fn workspace_invite(
     app: web::Data<App>,
     SignedIn(sign_in): SignedIn,
-    form: web::Form<InviteForm>,
+    sent: Form,
 ) -> Result<HttpResponse> {
-    must_own(&app, &sign_in).await?;
-    let wanted = form.role.as_deref().filter(|text| !text.is_empty());
+    let (link, draft) = match invite(&app, &sign_in, &sent).await {
+        Ok(link) => (Some(link), Draft::default()),
+        Err(error) => (None, Draft::refused(sent, &["role"], error)?),
+    };
+    show(&app, &sign_in, link, draft).await
+}
+
+async fn invite(app: &App, sign_in: &SignIn, sent: &Form) -> Result<Url> {
+    must_own(app, sign_in).await?;
+    let wanted = sent.filled("role")?;
     let role = role(wanted.unwrap_or(Role::Member.as_str()))?;
-    let link = join::invite(&app, &sign_in, role).await?;
-    app.store.note_invitation(&sign_in, role).await?;
-    show(&app, &sign_in, Some(link)).await
+    let link = join::invite(app, sign_in, role).await?;
+    app.store.note_invitation(sign_in, role).await?;
+    Ok(link)
 }
 
 async fn switch(app: &App, sign_in: &SignIn, to: &str) -> Result<()> {
@@ -106,9 +99,9 @@ async fn switch(app: &App, sign_in: &SignIn, to: &str) -> Result<()> {
     }
 }
 
-async fn rename(app: &App, sign_in: &SignIn, name: &str) -> Result<()> {
+async fn rename(app: &App, sign_in: &SignIn, sent: &Form) -> Result<()> {
     must_own(app, sign_in).await?;
-    let name = clean_name(name).unwrap_or_default();
+    let name = sent.one("name")?.and_then(clean_name).unwrap_or_default();
     match name.chars().count() {
         0 => Err(WebError::BadForm("name", "is missing".into())),
         length if length > LONGEST_NAME => {
@@ -119,14 +112,10 @@ async fn rename(app: &App, sign_in: &SignIn, name: &str) -> Result<()> {
     }
 }
 
-async fn change_member(
-    app: &App,
-    sign_in: &SignIn,
-    member: &str,
-    wanted: Option<&str>,
-) -> Result<()> {
+/// `none` for a role has them belong there no more.
+async fn change_member(app: &App, sign_in: &SignIn, member: &str, sent: &Form) -> Result<()> {
     let member: UserId = member.parse().map_err(|_| WebError::NotFound)?;
-    let to = match wanted.unwrap_or_default() {
+    let to = match sent.one("role")?.unwrap_or_default() {
         "none" => None,
         text => Some(role(text)?),
     };
@@ -154,7 +143,12 @@ async fn must_own(app: &App, sign_in: &SignIn) -> Result<()> {
     }
 }
 
-async fn show(app: &App, sign_in: &SignIn, invitation: Option<Url>) -> Result<HttpResponse> {
+async fn show(
+    app: &App,
+    sign_in: &SignIn,
+    invitation: Option<Url>,
+    draft: Draft,
+) -> Result<HttpResponse> {
     let members = app.store.members(sign_in.workspace_id).await?;
     let mut others = app.store.own_workspaces(sign_in.user_id).await?;
     others.retain(|other| other.id != sign_in.workspace_id);
@@ -165,6 +159,8 @@ async fn show(app: &App, sign_in: &SignIn, invitation: Option<Url>) -> Result<Ht
         is_owner: members.iter().any(|it| me(it) && it.role == Role::Owner),
         others,
         invitation,
+        roles: draft.choices("role", Role::Member.as_str(), &ROLES),
+        draft,
         members: members
             .iter()
             .map(|member| MemberRow {
@@ -175,5 +171,5 @@ async fn show(app: &App, sign_in: &SignIn, invitation: Option<Url>) -> Result<Ht
             })
             .collect(),
     };
-    Ok(fragment::html(page.render()?))
+    Ok(page.draft.answer(page.render()?))
 }

@@ -5,7 +5,7 @@ use crate::support::tour::{Act, Stop, Tour};
 
 /// The rules of WCAG 2.0 to 2.2, A and AA, and what axe holds to be good practice.
 /// A page is looked at from its top: what is half under the bar while one scrolls can be scrolled to.
-const AXE: &str = "const done = arguments[0];
+pub const AXE: &str = "const done = arguments[0];
     scrollTo(0, 0);
     const ends = document.getAnimations().filter(it => it.effect.getComputedTiming().iterations !== Infinity);
     Promise.all(ends.map(it => it.finished)).then(() => axe.run(document, { runOnly:

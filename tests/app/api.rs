@@ -96,12 +96,54 @@ async fn what_goes_wrong_is_told_as_a_problem() {
     let missing = problem(&mut ada, "/api/v1/imports/4711", StatusCode::NOT_FOUND).await;
     assert_eq!(missing["code"], "not_found");
     problem(&mut ada, "/api/v1/nothing", StatusCode::NOT_FOUND).await;
-    let path = "/api/v1/imports?connection=x";
-    let bad = problem(&mut ada, path, StatusCode::BAD_REQUEST).await;
-    assert_eq!(
-        (&bad["code"], &bad["parameter"]),
-        (&"bad_parameter".into(), &"connection".into())
+    let mut bob = Visitor::of(&app.url);
+    let another = bob.connect("small").await;
+    let another = another.rsplit('/').next().expect("an id");
+    for connection in ["x", "4711", another] {
+        let path = format!("/api/v1/imports?connection={connection}");
+        let bad = problem(&mut ada, &path, StatusCode::BAD_REQUEST).await;
+        assert_eq!(
+            (&bad["code"], &bad["parameter"]),
+            (&"bad_parameter".into(), &"connection".into())
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_of_imports_goes_on_with_its_own_list_and_with_no_other() {
+    let stores = Stores::embedded();
+    let (app, _sandbox) = App::with_sandbox(&stores).await;
+    let (mut ada, mut bob) = (Visitor::of(&app.url), Visitor::of(&app.url));
+    let connection = ada.connect("empty").await;
+    ada.imported(&connection).await;
+    bob.connect("small").await;
+    let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
+        INSERT INTO runs (connection_id, cause, \"full\", state, created_at, started_at, finished_at)
+        SELECT 1, 'schedule', FALSE, 'done', i, 1780000000000, 1780000000000 FROM n";
+    execute_at(&stores.settings[0].1, many).await;
+
+    let id = connection.rsplit('/').next().expect("an id");
+    let (all, one) = (
+        "/api/v1/imports?",
+        &format!("/api/v1/imports?connection={id}"),
     );
+    let first = json(&ada.get(one).await);
+    assert_eq!(first["imports"].as_array().map(Vec::len), Some(50));
+    let cursor = first["next_cursor"].as_str().expect("there are more");
+    let rest = json(&ada.get(&format!("{one}&cursor={cursor}")).await);
+    assert_eq!(rest["imports"].as_array().map(Vec::len), Some(11));
+    assert_eq!(rest["next_cursor"], Value::Null);
+    let last = first["imports"][49]["id"].as_str().expect("an id");
+    let wrong = [(one.as_str(), last), (all, cursor)];
+    let mut refused = Vec::new();
+    for (list, cursor) in wrong {
+        refused.push(ada.get(&format!("{list}&cursor={cursor}")).await);
+    }
+    refused.push(bob.get(&format!("{all}cursor={cursor}")).await);
+    for seen in refused {
+        assert_eq!(seen.status, StatusCode::BAD_REQUEST, "{}", seen.body);
+        assert_eq!(json(&seen)["parameter"], "cursor");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tributary::sandbox::{Account, Provider, Turn};
 
-use crate::support::app::{App, PROVIDERS, Start, Stores, sandbox_for};
+use crate::support::app::{App, PROVIDERS, Start, Stores, sandbox_for, until};
 use crate::support::browser::{Browser, Look};
 use crate::support::database::execute_at;
+use crate::support::visitor::Visitor;
 
 /// From the welcome page through the sandbox's consent to the list, in this browser.
 async fn connects_and_sees_the_list(look: Look, name: &str) {
@@ -73,16 +74,21 @@ async fn on_a_phone_in_the_dark_somebody_connects_and_sees_the_list() {
     connects_and_sees_the_list(look, "phone-dark").await;
 }
 
+/// Connects the small account, and waits until it is imported.
+async fn connect(browser: &Browser, app: &App) {
+    browser.goto(&app.url).await;
+    browser.press("Connect HubSpot").await;
+    browser.press("Approve").await;
+    browser.see("Import finished").await;
+}
+
 /// Every name once: by "Load more" in place with scripts, by its link without.
 async fn loads_more_to_the_end(look: Look) {
     let stores = Stores::embedded();
     let (app, sandbox) = App::with_sandbox(&stores).await;
     let scripts = look.scripts;
     let browser = Browser::open(look).await;
-    browser.goto(&app.url).await;
-    browser.press("Connect HubSpot").await;
-    browser.press("Approve").await;
-    browser.see("Import finished").await;
+    connect(&browser, &app).await;
     browser.goto(&format!("{}/items", app.url)).await;
 
     browser.press("Load more").await;
@@ -158,10 +164,7 @@ async fn reconnects_and_disconnects(look: Look, name: &str) {
     let stores = Stores::embedded();
     let (app, sandbox) = App::with_sandbox(&stores).await;
     let browser = Browser::open(look).await;
-    browser.goto(&app.url).await;
-    browser.press("Connect HubSpot").await;
-    browser.press("Approve").await;
-    browser.see("Import finished").await;
+    connect(&browser, &app).await;
     sandbox.revoke_all();
     browser.press("Import now").await;
     browser.see("HubSpot has ended this approval").await;
@@ -201,10 +204,7 @@ async fn keeps_their_ways_in(look: Look, name: &str) {
     let stores = Stores::embedded();
     let (app, sandbox) = App::with_sandbox(&stores).await;
     let browser = Browser::open(look).await;
-    browser.goto(&app.url).await;
-    browser.press("Connect HubSpot").await;
-    browser.press("Approve").await;
-    browser.see("Import finished").await;
+    connect(&browser, &app).await;
     browser.goto(&app.url).await;
     browser.press("Connect another account").await;
     browser.choose("account", "empty").await;
@@ -421,15 +421,41 @@ async fn on_a_phone_in_the_dark_somebody_watches_imports_go_on() {
     watches_imports(look, "phone-dark").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_that_could_not_be_asked_for_is_asked_for_again() {
+    let stores = Stores::embedded();
+    // A small budget, so that the import is still on when the page is looked at.
+    let (app, sandbox) = App::with_sandbox_of(&stores, |options| options.rate = Some(4)).await;
+    let mut ada = Visitor::of(&app.url);
+    let connection = ada.connect("10k").await;
+    let browser = Browser::open(Look::default()).await;
+    browser.come_as(&ada).await;
+    browser
+        .carry("addEventListener('htmx:error', () => { document.title = 'cut off' })")
+        .await;
+    browser.cut_off(&["*/events"]).await;
+    browser.goto(&format!("{}{connection}", app.url)).await;
+    until("the progress is asked for", async || {
+        let title: String = browser.ask("return document.title").await;
+        title == "cut off"
+    })
+    .await;
+    assert_eq!(browser.count("#alerts p").await, 0, "nobody is alarmed");
+    browser.mark_page().await;
+    let before = browser.see_at(".joint .sum b").await;
+    browser.cut_off(&[]).await;
+    browser.see_change(".joint .sum b", &before).await;
+    assert!(browser.is_marked().await, "without loading the page again");
+    app.stop().await;
+    sandbox.stop().await;
+}
+
 /// A connection's imports, one under the other.
 async fn reads_the_history(look: Look, name: &str) {
     let stores = Stores::embedded();
     let (app, sandbox) = App::with_sandbox(&stores).await;
     let browser = Browser::open(look).await;
-    browser.goto(&app.url).await;
-    browser.press("Connect HubSpot").await;
-    browser.press("Approve").await;
-    browser.see("Import finished").await;
+    connect(&browser, &app).await;
     browser.press("Import now").await;
     browser.see_count(".history tbody .c-name", 2).await;
     let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20)
@@ -472,10 +498,7 @@ async fn finds_what_they_look_for(look: Look, name: &str) {
     let (app, sandbox) = App::with_sandbox(&stores).await;
     let scripts = look.scripts;
     let browser = Browser::open(look).await;
-    browser.goto(&app.url).await;
-    browser.press("Connect HubSpot").await;
-    browser.press("Approve").await;
-    browser.see("Import finished").await;
+    connect(&browser, &app).await;
     browser.goto(&format!("{}/items", app.url)).await;
     browser.see("156 in all").await;
 
@@ -564,10 +587,7 @@ async fn who_types_a_search_keeps_the_focus_and_what_they_typed() {
     let stores = Stores::embedded();
     let (app, sandbox) = App::with_sandbox(&stores).await;
     let browser = Browser::open(Look::default()).await;
-    browser.goto(&app.url).await;
-    browser.press("Connect HubSpot").await;
-    browser.press("Approve").await;
-    browser.see("Import finished").await;
+    connect(&browser, &app).await;
     browser.goto(&format!("{}/items", app.url)).await;
     // Each letter in turn; every answer but the last is overtaken or replaced.
     for letter in ["a", "n", "g", "s", "T"] {

@@ -59,7 +59,7 @@ const NAMES: [&str; 20] = [
     "zoe and ada",
     "an",
 ];
-const SEARCHES: [&str; 22] = [
+const SEARCHES: [&str; 23] = [
     "a",
     "ada",
     "ADA lov",
@@ -81,6 +81,7 @@ const SEARCHES: [&str; 22] = [
     "e a",
     "lovelace ada",
     "nothing has this",
+    "\u{301}",
     "contact 1",
 ];
 const KINDS: [&str; 3] = ["contact", "company", "deal"];

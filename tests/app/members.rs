@@ -65,10 +65,16 @@ async fn an_invitation_ends_with_what_its_maker_may_do() {
     let (app, _sandbox, mut ada, connection) = with_ada(&stores).await;
     let mut bob = joined(&app, &mut ada, "empty", "owner").await;
     let path = invitation(&mut bob, "owner").await;
+    let mut eve = Visitor::of(&app.url);
+    assert_eq!(eve.get(&path).await.status, StatusCode::OK);
     let members = ada.get("/workspace").await;
     let members = members.attributes("input[name=member]", "value");
     let form = [("member", members[1].as_str()), ("role", "none")];
     assert_eq!(ada.post("/workspace", &form).await.location(), "/workspace");
+    // Nobody is shown a button that would be refused.
+    let ended = eve.get(&path).await;
+    assert_eq!(ended.status, StatusCode::NOT_FOUND);
+    assert_eq!(ended.texts("h1"), ["This invitation has ended"]);
     assert_eq!(bob.post(&path, &[]).await.status, StatusCode::NOT_FOUND);
     assert_eq!(bob.get(&connection).await.status, StatusCode::NOT_FOUND);
 }

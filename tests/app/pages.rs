@@ -2,6 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 
+use crate::support::addresses::addresses;
 use crate::support::app::{App, Stores};
 use crate::support::visitor::Visitor;
 
@@ -116,6 +117,7 @@ async fn a_form_from_another_origin_changes_nothing() {
     ] {
         for path in [
             "/sign-out",
+            "/appearance",
             "/integrations/hubspot/load",
             "/integrations/hubspot/authorize",
             "/integrations/x/load",
@@ -258,9 +260,34 @@ async fn what_the_framework_refuses_is_a_page_too() {
         .await;
     assert_eq!(seen.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(!seen.texts("h1").is_empty(), "{}", seen.body);
-    let seen = ada.post("/items", &[]).await;
-    assert_eq!(seen.status, StatusCode::METHOD_NOT_ALLOWED);
-    assert!(!seen.texts("h1").is_empty(), "{}", seen.body);
+}
+
+/// As somebody signed out has them: what they are sent away from takes them all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_address_says_which_methods_it_takes_and_takes_those_alone() {
+    let stores = Stores::embedded();
+    let (app, _sandbox) = App::with_sandbox(&stores).await;
+    let mut eve = Visitor::of(&app.url);
+    for address in addresses() {
+        let path = address.replace("{provider}", "hubspot");
+        let path = path.replace(['{', '}'], "").replace([':', '*', '+'], "");
+        let ours = [("Sec-Fetch-Site", "same-origin")];
+        let refused = eve.send(Method::PATCH, &path, &[], &ours).await;
+        assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        let allowed = refused.header("allow").expect("what it takes").to_owned();
+        let allowed: Vec<&str> = allowed.split(", ").collect();
+        for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"] {
+            let asked = Method::from_bytes(method.as_bytes()).expect("a method");
+            let seen = eve.send(asked, &path, &[], &ours).await;
+            let taken = seen.status != StatusCode::METHOD_NOT_ALLOWED;
+            assert_eq!(taken, allowed.contains(&method), "{method} {path}");
+        }
+        let is_told = match path.starts_with("/api/") {
+            true => refused.json()["code"] == "wrong_method",
+            false => !refused.texts("h1").is_empty(),
+        };
+        assert!(is_told, "{path}: {}", refused.body);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,17 +3,10 @@
 
 use reqwest::{Method, StatusCode};
 
+use crate::support::addresses::addresses;
 use crate::support::app::{App, Stores};
 use crate::support::database::{number_at, text_at};
 use crate::support::visitor::Visitor;
-
-/// Every address in the table.
-fn addresses() -> Vec<String> {
-    let table = include_str!("../../src/web/urls.rs");
-    let spelled = table.lines().filter(|line| line.starts_with("pub const "));
-    let address = |line: &str| line.split('"').nth(1).expect("an address").to_owned();
-    spelled.map(address).collect()
-}
 
 /// What stands between braces, and is not a file's name or a link that is its own secret.
 fn names(address: &str) -> Vec<String> {

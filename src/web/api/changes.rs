@@ -71,10 +71,9 @@ pub async fn changes_list(
     };
     let changes = app.store.changes(caller.workspace_id, after, limit).await?;
     let changes = changes.ok_or(WebError::CursorTooOld)?;
-    let last = changes.last.to_string();
     Ok(json(&List {
+        next_cursor: cursor::write_number(&app.vault, &feed, changes.last),
         changes: told(&app, caller.workspace_id, changes.changes).await?,
-        next_cursor: cursor::write(&app.vault, &feed, last.as_bytes()),
     }))
 }
 
@@ -83,8 +82,7 @@ fn feed(workspace: WorkspaceId) -> Owner {
 }
 
 fn read(app: &App, feed: &Owner, text: &str) -> Result<i64> {
-    let plain = cursor::read(&app.vault, feed, text);
-    let seq = plain.and_then(|plain| String::from_utf8(plain).ok()?.parse().ok());
+    let seq = cursor::read_number(&app.vault, feed, text);
     seq.ok_or_else(|| WebError::BadQuery("cursor", "does not belong to these changes".into()))
 }
 

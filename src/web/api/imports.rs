@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{json, time};
-use crate::item::{ConnectionId, RunId};
+use crate::item::{ConnectionId, RunId, WorkspaceId};
 use crate::store::{Cause, Covered, Run, StreamProgress};
-use crate::web::App;
+use crate::vault::Owner;
 use crate::web::errors::{Result, WebError};
 use crate::web::guard::{Caller, Importer};
 use crate::web::parameters::Parameters;
-use crate::web::urls;
+use crate::web::{App, cursor, urls};
 
 /// Imports on one page.
 const PAGE: usize = 50;
@@ -88,7 +88,7 @@ struct ErrorJson {
 struct Asked {
     /// Those of this connection
     connection: Option<String>,
-    /// Where to go on: `next_cursor` of the answer before
+    /// Where to go on: `next_cursor` of the answer before, with the same `connection`
     cursor: Option<String>,
 }
 
@@ -99,26 +99,47 @@ pub async fn imports_list(
     app: web::Data<App>,
     caller: Caller,
 ) -> Result<HttpResponse> {
-    let given = Parameters::parse(req.query_string(), &["connection", "cursor"])?;
-    let connection = given.number("connection", "names no connection")?;
-    let before = given.number("cursor", "does not belong to this list")?;
+    let mut given = Parameters::parse(req.query_string(), &["connection", "cursor"])?;
     let workspace = caller.workspace_id;
-    let mut runs = app
-        .store
-        .runs(
-            workspace,
-            connection.map(crate::item::ConnectionId),
-            before,
-            PAGE + 1,
-        )
-        .await?;
+    let connection = chosen(&app, workspace, &given).await?;
+    let list = list(workspace, connection);
+    let before = given.take("cursor");
+    let before = before.map(|text| read(&app, &list, &text)).transpose()?;
+    let runs = app.store.runs(workspace, connection, before, PAGE + 1);
+    let mut runs = runs.await?;
     let more = runs.len() > PAGE;
     runs.truncate(PAGE);
     let last = runs.last().filter(|_| more);
     Ok(json(&List {
-        next_cursor: last.map(|run| run.id.to_string()),
+        next_cursor: last.map(|run| cursor::write_number(&app.vault, &list, run.id.0)),
         imports: runs.iter().map(ImportJson::new).collect(),
     }))
+}
+
+/// The connection whose imports are wanted, where one is named.
+async fn chosen(
+    app: &App,
+    workspace: WorkspaceId,
+    given: &Parameters,
+) -> Result<Option<ConnectionId>> {
+    let wrong = "names no connection";
+    let Some(id) = given.number("connection", wrong)? else {
+        return Ok(None);
+    };
+    match app.store.connection(workspace, id).await? {
+        Some(_) => Ok(Some(id)),
+        None => Err(WebError::BadQuery("connection", wrong.into())),
+    }
+}
+
+fn list(workspace: WorkspaceId, connection: Option<ConnectionId>) -> Owner {
+    let connection = connection.map(|id| id.to_string()).unwrap_or_default();
+    Owner::new("imports", format!("{workspace}/{connection}"))
+}
+
+fn read(app: &App, list: &Owner, text: &str) -> Result<i64> {
+    let before = cursor::read_number(&app.vault, list, text);
+    before.ok_or_else(|| WebError::BadQuery("cursor", "does not belong to this list".into()))
 }
 
 /// One import, with how much it has of each list

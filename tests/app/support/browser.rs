@@ -167,6 +167,13 @@ impl Browser {
         self.devtools("Network.setCookie", cookie).await;
     }
 
+    /// From here on no answer comes from these addresses, with `*` for any letters.
+    pub async fn cut_off(&self, addresses: &[&str]) {
+        self.devtools("Network.enable", json!({})).await;
+        let urls = json!({ "urls": addresses });
+        self.devtools("Network.setBlockedURLs", urls).await;
+    }
+
     /// What a script returns on the page.
     pub async fn ask<T: DeserializeOwned>(&self, script: &str) -> T {
         let found = self.client.execute(script, Vec::new()).await;

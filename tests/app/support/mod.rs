@@ -1,5 +1,6 @@
 //! What tests stand on: the real application on its own stores, and somebody who visits it.
 
+pub mod addresses;
 pub mod app;
 pub mod browser;
 pub mod database;

@@ -46,7 +46,7 @@ const PLAIN: [(&str, &str); 15] = [
 ];
 
 /// Pages on which something is done first.
-const ACTED: [(&str, &str, &[Act]); 6] = [
+const ACTED: [(&str, &str, &[Act]); 7] = [
     (
         "item beside the list",
         "/items?type=database",
@@ -77,6 +77,15 @@ const ACTED: [(&str, &str, &[Act]); 6] = [
             Fill("name", "Nightly report"),
             Press(".form button"),
             See("[data-api-key]"),
+        ],
+    ),
+    (
+        "key refused",
+        "/keys",
+        &[
+            Fill("name", "  "),
+            Press(".form button"),
+            See("#name-problem"),
         ],
     ),
     (
