@@ -2,6 +2,7 @@
 //! provider by name.
 
 mod engine;
+mod listing;
 mod run;
 mod schedule;
 mod sweep;
