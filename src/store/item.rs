@@ -1,10 +1,9 @@
-//! One item: the record as it came, what it stands in, and what stands in it.
+//! One item: the record as it came, and what stands in it.
 
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
 use super::list::{ListRow, ROW, Row};
-use super::paths::DEEPEST;
 use super::{Result, Store, on, time};
 use crate::item::{ConnectionId, WorkspaceId};
 
@@ -23,6 +22,13 @@ pub struct Whole {
     pub raw: Vec<u8>,
     /// When an import last met it; `None` for one that a person had kept.
     pub seen_at: Option<DateTime<Utc>>,
+}
+
+/// Something that stands in an item, by what its provider calls it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Child {
+    pub kind: String,
+    pub id: String,
 }
 
 impl Store {
@@ -60,33 +66,14 @@ impl Store {
         }))
     }
 
-    /// What an item stands in, outermost first. Pages may name each other as parent: the way up ends
-    /// before it comes round.
-    pub async fn above(&self, item: &ListRow) -> Result<Vec<ListRow>> {
-        let mut passed = vec![item.id];
-        let mut above: Vec<ListRow> = Vec::new();
-        while let Some(next) = self.parent(*passed.last().unwrap_or(&item.id)).await?
-            && !passed.contains(&next.id)
-            && above.len() < DEEPEST as usize
-        {
-            passed.push(next.id);
-            above.push(next);
-        }
-        above.reverse();
-        Ok(above)
-    }
-
-    async fn parent(&self, item: i64) -> Result<Option<ListRow>> {
-        let row: Option<Row> = on!(self.pools.read, db => {
-            let mut sql = QueryBuilder::new("SELECT ");
-            sql.push(ROW).push(
-                " FROM items below JOIN items i ON i.connection_id = below.connection_id
-                    AND i.container = below.parent_container AND i.type = below.parent_kind
-                    AND i.provider_id = below.parent_id AND i.gone_at IS NULL
-                 WHERE below.id = ").push_bind(item)
-                .build_query_as().fetch_optional(db).await
-        })?;
-        Ok(row.map(ListRow::from))
+    /// Some of what stands in an item, the latest changed first.
+    pub async fn children_of(&self, of: &ListRow, limit: usize) -> Result<Vec<Child>> {
+        on!(self.pools.read, db => sqlx::query_as(
+            "SELECT type AS kind, provider_id AS id FROM items
+             WHERE connection_id = $1 AND parent_id = $2 AND parent_kind = $3 AND parent_container = $4
+                AND gone_at IS NULL ORDER BY modified_at DESC, id DESC LIMIT $5")
+            .bind(of.connection).bind(&of.provider_id).bind(&of.kind).bind(&of.container)
+            .bind(limit as i64).fetch_all(db).await)
     }
 
     /// Items of these types that stand in nothing that is here: where a tree begins.

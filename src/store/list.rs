@@ -185,22 +185,25 @@ impl Store {
         marks.truncate(query.limit);
         let next = marks.last().filter(|_| more).cloned();
         Ok(Span {
-            rows: self.rows(&marks).await?,
+            rows: self
+                .rows(marks.iter().map(|mark| mark.id).collect())
+                .await?,
             next,
         })
     }
 
-    async fn rows(&self, marks: &[Mark]) -> Result<Vec<ListRow>> {
-        if marks.is_empty() {
+    /// The rows of these items, in their order.
+    pub(super) async fn rows(&self, ids: Vec<i64>) -> Result<Vec<ListRow>> {
+        if ids.is_empty() {
             return Ok(Vec::new());
         }
         let mut sql = Sql::on(&self.pools.read);
         sql.push("SELECT ");
         sql.push(ROW).push(" FROM items i WHERE ");
-        sql.id_in(marks.iter().map(|mark| mark.id).collect());
+        sql.id_in(ids.clone());
         let rows: Vec<Row> = sql.all(&self.pools.read).await?;
         let mut rows: HashMap<i64, Row> = rows.into_iter().map(|row| (row.id, row)).collect();
-        let in_order = marks.iter().filter_map(|mark| rows.remove(&mark.id));
+        let in_order = ids.iter().filter_map(|id| rows.remove(id));
         Ok(in_order.map(ListRow::from).collect())
     }
 

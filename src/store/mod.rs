@@ -2,7 +2,6 @@
 
 mod audit;
 mod changes;
-mod children;
 mod connections;
 mod counts;
 pub(crate) mod db;
@@ -34,14 +33,13 @@ use chrono::{DateTime, Utc};
 
 pub use audit::{Deed, KEPT as AUDIT_KEPT, Note, Noted};
 pub use changes::{Change, ChangeKind, Feed, KEPT as CHANGES_KEPT};
-pub use children::Child;
 pub use connections::{Approval, Approver, Connection, ConnectionState, Left, NewConnection};
 pub use counts::{Count, Counts, KindCount};
 pub use db::{DEADLINE, Location, Pool, Tx};
 pub(crate) use db::{Done, on};
 pub use grants::{GrantLife, Lease, SealedGrant, Swap};
 pub use instances::SAY_SO;
-pub use item::{ItemKey, Whole};
+pub use item::{Child, ItemKey, Whole};
 pub use items::PageCounts;
 pub use keys::{ApiKey, LiveKey, NewKey};
 pub use list::{Above, Filters, ListQuery, ListRow, Mark, Sort, SortBy, Span};

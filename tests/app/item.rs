@@ -1,10 +1,89 @@
 //! One item: its page, what stands beside the list, and what stands in what.
 
 use reqwest::StatusCode;
+use tributary::item::{Item, Parent};
+use tributary::store::{ListQuery, ListRow};
 
+use crate::store::{contact, importing, save};
 use crate::support::app::{App, Start, Stores, sandbox_for};
 use crate::support::browser::{Browser, Look};
+use crate::support::database::{Database, on_both_databases};
 use crate::support::visitor::Visitor;
+
+on_both_databases! {
+    the_way_up_ends_before_it_comes_round,
+    of_a_very_long_way_up_the_last_steps_are_shown,
+}
+
+fn within(parent: impl ToString, id: impl std::fmt::Display) -> Item {
+    let parent = Parent {
+        container: String::new(),
+        kind: "contact",
+        id: parent.to_string(),
+    };
+    Item {
+        parent: Some(parent),
+        ..contact(id)
+    }
+}
+
+/// What each item stands in, by their ids, outermost first; told of all at once and of each alone.
+async fn ways_up(at: &Database, page: &[Item]) -> Vec<(String, Vec<String>)> {
+    let store = at.open().await;
+    let (connection, run) = importing(&store, "h/hubspot/1").await;
+    save(&store, connection, run, page).await;
+    let list = store.list(&ListQuery::newest(connection, page.len())).await;
+    let rows = list.expect("a list").rows;
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let mut paths = store.paths(&ids).await.expect("paths");
+    let mut ways = Vec::new();
+    for row in rows {
+        let above = store.above(&row).await.expect("what is above");
+        let names: Vec<String> = above.iter().map(|row| row.name.clone()).collect();
+        assert_eq!(paths.remove(&row.id).unwrap_or_default(), names);
+        let ids = above.into_iter().map(|row: ListRow| row.provider_id);
+        ways.push((row.provider_id, ids.collect()));
+    }
+    ways.sort();
+    ways
+}
+
+async fn the_way_up_ends_before_it_comes_round(at: Database) {
+    let page = [
+        contact("a"),
+        within("a", "b"),
+        within("b", "c"),
+        within("itself", "itself"),
+        within("nowhere", "lost"),
+        within("ring 2", "ring 1"),
+        within("ring 1", "ring 2"),
+        within("ring 1", "under the ring"),
+    ];
+    let expected = [
+        ("a", vec![]),
+        ("b", vec!["a"]),
+        ("c", vec!["a", "b"]),
+        ("itself", vec![]),
+        ("lost", vec![]),
+        ("ring 1", vec!["ring 2"]),
+        ("ring 2", vec!["ring 1"]),
+        ("under the ring", vec!["ring 2", "ring 1"]),
+    ];
+    let ways = ways_up(&at, &page).await;
+    assert_eq!(ways.len(), expected.len());
+    for (way, (id, above)) in ways.iter().zip(expected) {
+        let above = above.into_iter().map(str::to_owned).collect();
+        assert_eq!(*way, (id.to_owned(), above));
+    }
+}
+
+async fn of_a_very_long_way_up_the_last_steps_are_shown(at: Database) {
+    let page: Vec<Item> = (1..100).map(|n| within(n - 1, n)).collect();
+    let ways = ways_up(&at, &page).await;
+    let (id, way) = ways.last().expect("the deepest");
+    let last: Vec<String> = (39..99).map(|n| n.to_string()).collect();
+    assert_eq!((id.as_str(), way), ("99", &last));
+}
 
 /// An application with an account of this provider that was imported.
 async fn with(slug: &str, stores: &Stores) -> (App, tributary::sandbox::Sandbox, Visitor) {

@@ -254,7 +254,7 @@ async fn walk(store: &Store, filters: &Filters, sort: Sort, limit: usize) -> Vec
 }
 
 /// Waits for nothing: blocks count as quiet at once.
-async fn list_all_names(store: &Store) {
+pub(crate) async fn list_all_names(store: &Store) {
     loop {
         execute(store.writer(), "UPDATE names_due SET at = 0").await;
         if !store.list_some_names().await.expect("an answer") {

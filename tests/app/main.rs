@@ -13,6 +13,7 @@ mod browser_harness;
 mod calm;
 mod changes;
 mod cli;
+mod counts;
 mod disconnect;
 mod ephemeral;
 mod errors;

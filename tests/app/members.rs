@@ -31,6 +31,20 @@ async fn joined(app: &App, owner: &mut Visitor, account: &str, role: &str) -> Vi
     guest
 }
 
+/// Who of those that belong to a workspace came to Tributary last.
+async fn last_member(owner: &mut Visitor) -> String {
+    let page = owner.get("/workspace").await;
+    let members = page.attributes("input[name=member]", "value");
+    members.last().expect("a member").clone()
+}
+
+/// Changes what a member may do.
+async fn change(owner: &mut Visitor, member: &str, role: &str) {
+    let form = [("member", member), ("role", role)];
+    let seen = owner.post("/workspace", &form).await;
+    assert_eq!(seen.location(), "/workspace");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invitation_is_for_one_person_and_once() {
     let stores = Stores::embedded();
@@ -64,17 +78,33 @@ async fn an_invitation_ends_with_what_its_maker_may_do() {
     let stores = Stores::embedded();
     let (app, _sandbox, mut ada, connection) = with_ada(&stores).await;
     let mut bob = joined(&app, &mut ada, "empty", "owner").await;
-    let path = invitation(&mut bob, "owner").await;
+    let bob_id = last_member(&mut ada).await;
     let mut eve = Visitor::of(&app.url);
-    assert_eq!(eve.get(&path).await.status, StatusCode::OK);
-    let members = ada.get("/workspace").await;
-    let members = members.attributes("input[name=member]", "value");
-    let form = [("member", members[1].as_str()), ("role", "none")];
-    assert_eq!(ada.post("/workspace", &form).await.location(), "/workspace");
-    // Nobody is shown a button that would be refused.
-    let ended = eve.get(&path).await;
-    assert_eq!(ended.status, StatusCode::NOT_FOUND);
-    assert_eq!(ended.texts("h1"), ["This invitation has ended"]);
+    eve.connect("10k").await;
+    for left in ["member", "none"] {
+        change(&mut ada, &bob_id, "owner").await;
+        let path = invitation(&mut bob, "owner").await;
+        assert_eq!(eve.get(&path).await.texts("main button"), ["Join"]);
+        change(&mut ada, &bob_id, left).await;
+        // Nobody is shown a button that would be refused.
+        let ended = eve.get(&path).await;
+        assert_eq!(ended.status, StatusCode::NOT_FOUND, "{left}");
+        assert_eq!(ended.texts("h1"), ["This invitation has ended"]);
+        let refused = eve.post(&path, &[]).await;
+        assert_eq!(refused.status, StatusCode::NOT_FOUND, "{left}");
+        assert_eq!(eve.get(&connection).await.status, StatusCode::NOT_FOUND);
+    }
+    assert_eq!(bob.get(&connection).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_removed_does_not_come_back_by_an_invitation_of_their_own() {
+    let stores = Stores::embedded();
+    let (app, _sandbox, mut ada, connection) = with_ada(&stores).await;
+    let mut bob = joined(&app, &mut ada, "empty", "owner").await;
+    let path = invitation(&mut bob, "owner").await;
+    let bob_id = last_member(&mut ada).await;
+    change(&mut ada, &bob_id, "none").await;
     assert_eq!(bob.post(&path, &[]).await.status, StatusCode::NOT_FOUND);
     assert_eq!(bob.get(&connection).await.status, StatusCode::NOT_FOUND);
 }
@@ -140,7 +170,7 @@ async fn a_member_sees_everything_and_decides_nothing_about_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_removed_is_back_in_a_workspace_of_their_own_and_so_are_their_keys() {
+async fn who_is_removed_is_back_in_a_workspace_of_their_own_and_their_keys_have_ended() {
     let stores = Stores::embedded();
     let (app, _sandbox, mut ada, connection) = with_ada(&stores).await;
     let mut bob = joined(&app, &mut ada, "empty", "member").await;
@@ -155,15 +185,8 @@ async fn who_is_removed_is_back_in_a_workspace_of_their_own_and_so_are_their_key
         seen.await.status
     };
     assert_eq!(ask().await, StatusCode::OK);
-    let members = ada
-        .get("/workspace")
-        .await
-        .attributes("input[name=member]", "value");
-    let bob_id = members.last().expect("Bob").as_str();
-    let seen = ada
-        .post("/workspace", &[("member", bob_id), ("role", "none")])
-        .await;
-    assert_eq!(seen.location(), "/workspace");
+    let bob_id = last_member(&mut ada).await;
+    change(&mut ada, &bob_id, "none").await;
     assert_eq!(ask().await, StatusCode::UNAUTHORIZED);
     assert_eq!(bob.get(&connection).await.status, StatusCode::NOT_FOUND);
     let own = bob.get("/").await;
@@ -175,6 +198,11 @@ async fn who_is_removed_is_back_in_a_workspace_of_their_own_and_so_are_their_key
             .len(),
         1
     );
+    // For good, even where they are asked in again.
+    let path = invitation(&mut ada, "member").await;
+    assert_eq!(bob.post(&path, &[]).await.location(), "/");
+    assert_eq!(bob.get(&connection).await.status, StatusCode::OK);
+    assert_eq!(ask().await, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -991,7 +991,11 @@ async fn what_is_gone_is_out_of_the_list_until_it_is_met_again(at: Database) {
 }
 
 /// The ids of all items, and which of them a run has not met.
-async fn absent(store: &Store, connection: ConnectionId, run: RunId) -> (Vec<i64>, Vec<i64>) {
+pub(crate) async fn absent(
+    store: &Store,
+    connection: ConnectionId,
+    run: RunId,
+) -> (Vec<i64>, Vec<i64>) {
     let mut all = Vec::new();
     let mut absent = Vec::new();
     let mut last = None;
