@@ -24,6 +24,7 @@ mod imports;
 mod item;
 mod keyboard;
 mod keys;
+mod killed;
 mod ledger;
 mod limits;
 mod list;

@@ -28,7 +28,7 @@ const QUIET_MS: i64 = 2_000;
 /// Where a block's roster is, beside the values of its lists.
 const ROSTER: u32 = BUCKETS;
 /// Rosters read at once.
-const ROSTERS: usize = 16;
+const ROSTERS: usize = 32;
 /// Rows that are looked at in the time in which a roster is read.
 const DENSE: usize = 12;
 /// Names folded anew in one step, so that no writer waits long for it.
