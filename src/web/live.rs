@@ -11,8 +11,8 @@ use bytes::Bytes;
 use futures_util::stream;
 use tokio::time::Instant;
 
-use super::errors::{self, Result, WebError};
-use super::{App, guard};
+use super::errors::{Result, WebError};
+use super::{App, error_page, guard};
 use crate::item::SignInId;
 use crate::store::SignIn;
 
@@ -171,7 +171,7 @@ impl<P: Picture, D: AsyncFn(&App, &SignIn) -> Result<P>> Live<P, D> {
             // Signed out, or gone: asking again would bring no more.
             Err(error) => {
                 self.ended = true;
-                let said = errors::message(&error).unwrap_or_default();
+                let said = error_page::message(&error).unwrap_or_default();
                 let alert = format!("<hx-partial hx-target=\"#alerts\">{said}</hx-partial>");
                 message(&alert) + DONE
             }

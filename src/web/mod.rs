@@ -11,6 +11,8 @@ mod connections;
 mod cursor;
 mod disconnect;
 mod docs;
+mod error_page;
+mod error_words;
 mod errors;
 mod form;
 mod fragment;

@@ -7,12 +7,12 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, Data, PayloadConfig, ServiceConfig, resource, scope, to};
 use actix_web::{Error, FromRequest, Handler, HttpResponse, Resource, Responder, Route};
 
-use super::errors::{self, WebError};
+use super::errors::WebError;
 use super::{
-    App, api, appearance, assets, audit, authorize, connections, disconnect, docs, guard, headers,
-    health, history, home, imports, item, items, items_export, join, keys, limits, load, log,
-    oauth_callback, origin, removals, schedule, session, sessions, sign_in_link, sign_out, urls,
-    way_in, workspace,
+    App, api, appearance, assets, audit, authorize, connections, disconnect, docs, error_page,
+    guard, headers, health, history, home, imports, item, items, items_export, join, keys, limits,
+    load, log, oauth_callback, origin, removals, schedule, session, sessions, sign_in_link,
+    sign_out, urls, way_in, workspace,
 };
 
 /// The largest form that any page sends.
@@ -34,7 +34,7 @@ pub fn site(
         .configure(routes(app))
         .wrap(from_fn(origin::check))
         .wrap(from_fn(limits::not_too_long))
-        .wrap(from_fn(errors::draw))
+        .wrap(from_fn(error_page::draw))
         .wrap(from_fn(appearance::noted))
         .wrap(Compress::default())
         .wrap(from_fn(headers::secure))
