@@ -286,7 +286,7 @@ impl Store {
         let erased = on!(self.pools.write, db => sqlx::query(
             "DELETE FROM items WHERE id IN (SELECT id FROM items WHERE connection_id = $1 LIMIT $2)")
             .bind(id).bind(ERASED).execute(db).await.map(Done::rows))?;
-        if erased == 0 && !self.erase_some_lists(id).await? {
+        if erased == 0 && !self.erase_some_names(id).await? {
             on!(self.pools.write, db => sqlx::query("DELETE FROM connections WHERE id = $1")
                 .bind(id).execute(db).await.map(Done::rows))?;
         }

@@ -1,11 +1,14 @@
 //! How many items fit: exactly, or that they are at least so many.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
+
+use futures_util::StreamExt;
 
 use super::db::on;
 use super::list::Filters;
 use super::marks::{PARTS, Stock};
-use super::names::{Candidates, Found, Places};
+use super::names::Found;
 use super::sql::Sql;
 use super::{Result, Store};
 use crate::item::{ConnectionId, WorkspaceId};
@@ -164,52 +167,47 @@ impl Store {
         Ok(counts)
     }
 
-    /// Looks at those that may fit, or at some of them.
+    /// Looks at those that may fit, as far as it takes to know how many there are.
     async fn count_candidates(&self, filters: &Filters, found: &Found) -> Result<Counts> {
-        if filters.is_about_names_alone() {
-            let places = found.places(self, filters).await?;
-            if places.are_dense() {
-                return self.count_places(filters, places).await;
-            }
-        }
         let candidates = self.candidates(filters, SAMPLE, found).await?;
-        self.count_rows(filters, candidates).await
+        let mut by_kind = BTreeMap::new();
+        let mut ids = candidates.ids.clone();
+        let mut rosters = pin!(self.rosters(&candidates.dense, filters.modified_since.is_some()));
+        while let Some(rosters) = rosters.next().await {
+            let rosters = rosters?;
+            rosters.each(filters, |_, it| match by_kind.get_mut(it.kind) {
+                Some(n) => *n += 1,
+                None => _ = by_kind.insert(it.kind.to_owned(), 1),
+            });
+            if by_kind.values().sum::<i64>() > MOST {
+                return Ok(counted(by_kind, false));
+            }
+            ids.extend(rosters.missing());
+        }
+        let all = candidates.whole && ids.len() <= SAMPLE;
+        ids.truncate(SAMPLE);
+        for Counted { kind, n } in self.count_rows(filters, ids).await? {
+            *by_kind.entry(kind).or_default() += n;
+        }
+        Ok(counted(by_kind, all))
     }
 
-    async fn count_rows(&self, filters: &Filters, of: Candidates) -> Result<Counts> {
-        let Candidates { mut ids, mut whole } = of;
-        whole &= ids.len() <= SAMPLE;
-        ids.truncate(SAMPLE);
+    async fn count_rows(&self, filters: &Filters, ids: Vec<i64>) -> Result<Vec<Counted>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut sql = Sql::on(&self.pools.read);
         filters.count(&mut sql, ids);
-        let counted: Vec<Counted> = sql.all(&self.pools.read).await?;
-        let count = |it: Counted| (it.kind, up_to_most(it.n));
-        Ok(Counts {
-            by_kind: counted.into_iter().map(count).collect(),
-            or_more: !whole,
-        })
+        sql.all(&self.pools.read).await
     }
+}
 
-    /// Rosters tell of those that are listed, rows of the others.
-    async fn count_places(&self, filters: &Filters, places: &Places) -> Result<Counts> {
-        let unlisted = Candidates {
-            ids: places.unlisted.clone(),
-            whole: places.whole,
-        };
-        let mut counts = self.count_rows(filters, unlisted).await?;
-        let fit = |kind: &str, name: &str| {
-            filters.kind.as_ref().is_none_or(|wanted| wanted == kind)
-                && filters
-                    .words
-                    .iter()
-                    .all(|word| name.contains(word.as_str()))
-        };
-        let (by_kind, all) = self.count_listed(&places.listed, fit, MOST).await?;
-        for (kind, n) in by_kind {
-            *counts.by_kind.entry(kind).or_default() += up_to_most(n);
-        }
-        counts.or_more |= !all;
-        Ok(counts)
+/// What was counted of all of them, or of some.
+fn counted(by_kind: BTreeMap<String, i64>, all: bool) -> Counts {
+    let count = |(kind, n)| (kind, up_to_most(n));
+    Counts {
+        by_kind: by_kind.into_iter().map(count).collect(),
+        or_more: !all,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Items: how pages of them are written.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
@@ -77,6 +77,12 @@ fn parts<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
+/// A record on a page that is new or changed, and its row.
+struct Write<'a> {
+    id: i64,
+    met: &'a Met<'a>,
+}
+
 /// A record on a page.
 struct Met<'a> {
     place: i64,
@@ -131,38 +137,42 @@ impl Tx {
         let mut counts = PageCounts::default();
         let mut fresh: BTreeMap<&str, i64> = BTreeMap::new();
         let (mut to_write, mut seen) = (Vec::new(), Vec::new());
-        let mut changed = HashSet::new();
+        let (mut added, mut changed) = (Vec::new(), Vec::new());
         let mut weeks = WeekNews::new();
+        let unknown = page.len() - stored.len();
+        let mut new_items = self.new_items(connection, unknown).await?.into_iter();
         for met in &page {
-            match stored.get(&met.place).filter(|it| !it.is_gone) {
+            let it = stored.get(&met.place);
+            let Some(id) = it.map(|it| it.id).or_else(|| new_items.next()) else {
+                continue;
+            };
+            match it.filter(|it| !it.is_gone) {
                 Some(it) if it.fingerprint == met.print => {
                     counts.unchanged += 1;
-                    seen.push(it.id);
+                    seen.push(id);
                     continue;
                 }
                 Some(it) => {
                     counts.changed += 1;
-                    changed.insert(it.id);
+                    changed.push(id);
                     weeks.take(it.created_at, it.modified_at);
                 }
                 None => {
                     counts.added += 1;
+                    added.push(id);
                     *fresh.entry(met.item.kind).or_default() += 1;
                 }
             }
             weeks.add(ms(met.item.created), ms(met.item.modified));
-            to_write.push(met);
+            to_write.push(Write { id, met });
         }
         self.mark_seen(run, &seen).await?;
-        let mut written: Vec<i64> = Vec::new();
         for part in parts(&to_write) {
-            written.extend(self.write(connection, run, part).await?);
-            self.write_raws(connection, part).await?;
+            self.write(connection, run, part).await?;
+            self.write_raws(part).await?;
         }
-        self.names_are_due(connection, written.iter().copied())
-            .await?;
-        let (changed, added): (Vec<i64>, Vec<i64>) =
-            written.into_iter().partition(|id| changed.contains(id));
+        let written = to_write.iter().map(|it| it.id);
+        self.names_are_due(connection, written).await?;
         self.tell(connection, ChangeKind::Added, added);
         self.tell(connection, ChangeKind::Changed, changed);
         for (kind, fresh) in fresh {
@@ -206,20 +216,19 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes items that are new or changed, and says which rows they are.
     async fn write(
         &mut self,
         connection: ConnectionId,
         run: RunId,
-        items: &[&Met<'_>],
-    ) -> Result<Vec<i64>> {
+        items: &[Write<'_>],
+    ) -> Result<()> {
         within!(self, db => {
             let mut sql = QueryBuilder::new(
-                "INSERT INTO items (connection_id, container, type, provider_id, name, created_at,
+                "INSERT INTO items (id, connection_id, container, type, provider_id, name, created_at,
                     modified_at, url, fingerprint, seen_run, parent_container, parent_kind, parent_id,
                     sort_name, folded) ");
-            sql.push_values(items, |mut row, Met { item, print, .. }| {
-                row.push_bind(connection).push_bind(&item.container).push_bind(item.kind)
+            sql.push_values(items, |mut row, Write { id, met: Met { item, print, .. } }| {
+                row.push_bind(*id).push_bind(connection).push_bind(&item.container).push_bind(item.kind)
                     .push_bind(&item.id).push_bind(&item.name).push_bind(ms(item.created))
                     .push_bind(ms(item.modified)).push_bind(&item.url).push_bind(&print[..])
                     .push_bind(run);
@@ -235,23 +244,19 @@ impl Tx {
                 modified_at = excluded.modified_at, url = COALESCE(excluded.url, items.url),
                 fingerprint = excluded.fingerprint, seen_run = excluded.seen_run, gone_at = NULL,
                 parent_container = excluded.parent_container, parent_kind = excluded.parent_kind,
-                parent_id = excluded.parent_id, sort_name = excluded.sort_name, folded = excluded.folded
-                RETURNING id");
-            sql.build_query_scalar().fetch_all(db).await
-        })
+                parent_id = excluded.parent_id, sort_name = excluded.sort_name, folded = excluded.folded");
+            sql.build().execute(db).await.map(Done::rows)
+        })?;
+        Ok(())
     }
 
-    /// The records as they came. Their rows' ids are looked up where they are needed: that costs less
-    /// than to hand them back and forth with what tells them apart.
-    async fn write_raws(&mut self, connection: ConnectionId, items: &[&Met<'_>]) -> Result<()> {
+    /// The records as they came.
+    async fn write_raws(&mut self, items: &[Write<'_>]) -> Result<()> {
         within!(self, db => {
-            let mut sql = QueryBuilder::new("INSERT INTO item_raws (item_id, raw) SELECT i.id, met.column4 FROM (");
-            sql.push_values(items, |mut row, Met { item, .. }| {
-                row.push_bind(&item.container).push_bind(item.kind).push_bind(&item.id)
-                    .push_bind(item.raw.get().as_bytes());
+            let mut sql = QueryBuilder::new("INSERT INTO item_raws (item_id, raw) ");
+            sql.push_values(items, |mut row, Write { id, met }| {
+                row.push_bind(*id).push_bind(met.item.raw.get().as_bytes());
             });
-            sql.push(") met CROSS JOIN items i WHERE i.container = met.column1 AND i.type = met.column2
-                AND i.provider_id = met.column3 AND i.connection_id = ").push_bind(connection);
             sql.push(" ON CONFLICT (item_id) DO UPDATE SET raw = excluded.raw");
             sql.build().execute(db).await.map(Done::rows)
         })?;

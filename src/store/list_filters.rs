@@ -1,8 +1,9 @@
-//! What the list's filters are in SQL.
+//! What the list's filters are: in SQL, and of an item that a roster tells of.
 
 use super::list::Filters;
 use super::list_sql::{ALL, COLUMNS};
 use super::marks::Stock;
+use super::names::Member;
 use super::sql::Sql;
 
 impl Filters {
@@ -17,10 +18,13 @@ impl Filters {
         container == Some(&None) && self.words.is_empty()
     }
 
-    /// Whether all that is asked for is in the rosters of names.
-    pub(super) fn is_about_names_alone(&self) -> bool {
-        let others = self.parent.is_some() || self.modified_since.is_some() || self.gone;
-        !self.words.is_empty() && !others
+    /// Whether an item that has the words is one of those, as far as its roster knows it: what it stands
+    /// in is in none.
+    pub(super) fn fit(&self, it: &Member<'_>) -> bool {
+        let since = self.modified_since.map(|since| since.timestamp_millis());
+        (self.gone || !it.is_gone)
+            && self.kind.as_ref().is_none_or(|kind| kind == it.kind)
+            && since.is_none_or(|since| it.times.modified >= since)
     }
 
     pub(super) fn gone_is(gone: bool) -> &'static str {

@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 
 use super::items::NO_TIME;
 use super::list::{Filters, ListQuery, Mark, Sort, SortBy};
+use super::names::Member;
 use super::sql::Sql;
-use crate::item::ConnectionId;
+use crate::item::{ConnectionId, sort_key};
 
 /// No bound, but still one: behind a `LIMIT` a database reads what stands in front of it in the order
 /// that is asked for, and does not choose another index by the conditions outside.
@@ -53,6 +54,16 @@ impl Sort {
         }
     }
 
+    /// The mark of an item that a roster tells of.
+    pub(super) fn mark_of(self, id: i64, it: &Member<'_>) -> Mark {
+        let (at, name) = match self.by {
+            SortBy::Name => (0, sort_key(&it.name.whole()).to_owned()),
+            SortBy::Created => (it.times.created, String::new()),
+            SortBy::Modified => (it.times.modified, String::new()),
+        };
+        Mark { at, name, id }
+    }
+
     fn direction(self) -> &'static str {
         if self.descending { "DESC" } else { "ASC" }
     }
@@ -88,6 +99,12 @@ impl Sort {
 }
 
 impl ListQuery {
+    /// Whether something with this mark stands behind the place that is asked for.
+    pub(super) fn is_behind(&self, mark: &Mark) -> bool {
+        let after = self.after.as_ref();
+        after.is_none_or(|after| self.sort.compare(mark, after).is_gt())
+    }
+
     /// One part in the list's order, at most `wanted` marks of those that fit among its steps.
     pub(super) fn part(&self, sql: &mut Sql, part: &Part<'_>, wanted: usize) {
         let (sort, filters) = (self.sort, &self.filters);

@@ -4,11 +4,15 @@
 //! beginnings of such parts, and costs the same however many items there are. What only few items have,
 //! a rare word or a parent, is looked up instead, and those few are sorted.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::pin::pin;
+
+use futures_util::StreamExt;
 
 use super::list::{Filters, ListQuery, Mark, SortBy};
 use super::list_sql::{ALL, Line, Part};
-use super::names::{Candidates, Found};
+use super::names::{Candidates, Found, Member};
 use super::sql::Sql;
 use super::{Result, Store};
 use crate::item::ConnectionId;
@@ -49,6 +53,11 @@ impl Reach {
         self.few.min(even)
     }
 
+    /// Whether so many looks cost no more than a walk of that length.
+    fn is_near(&self, looks: usize, walk: i64) -> bool {
+        looks <= self.few && looks as i64 <= walk
+    }
+
     /// Has a walk go along each part by what it holds of all, some times as far as it takes on average to
     /// meet what is wanted.
     fn shorten(&self, parts: &mut [Part<'_>], average: i64, all: i64) {
@@ -79,6 +88,48 @@ pub(super) struct Stock {
     pub n: i64,
 }
 
+/// The first of what is met in any order, and a few more.
+struct First<'q> {
+    query: &'q ListQuery,
+    wanted: usize,
+    marks: Vec<Mark>,
+    /// Nothing behind it is among the first.
+    last: Option<Mark>,
+}
+
+impl<'q> First<'q> {
+    fn new(query: &'q ListQuery, wanted: usize) -> Self {
+        Self {
+            query,
+            wanted,
+            marks: Vec::new(),
+            last: None,
+        }
+    }
+
+    fn meet(&mut self, id: i64, it: &Member<'_>) {
+        let sort = self.query.sort;
+        let mark = sort.mark_of(id, it);
+        let last = self.last.as_ref();
+        let is_early = last.is_none_or(|last| sort.compare(&mark, last).is_lt());
+        if is_early && self.query.is_behind(&mark) {
+            self.marks.push(mark);
+            if self.marks.len() > 4 * self.wanted {
+                self.drop_late();
+            }
+        }
+    }
+
+    fn drop_late(&mut self) {
+        let sort = self.query.sort;
+        let (_, last, _) = self
+            .marks
+            .select_nth_unstable_by(self.wanted, |a, b| sort.compare(a, b));
+        self.last = Some(last.clone());
+        self.marks.truncate(self.wanted);
+    }
+}
+
 impl Store {
     /// The first `wanted` marks of the list, behind the one that the query names.
     pub(super) async fn marks(
@@ -95,23 +146,22 @@ impl Store {
         if query.filters.words.is_empty() && !query.sorts_children() {
             return self.walk(query, &parts, wanted).await;
         }
-        let all = stock.iter().map(|stock| stock.n).sum();
+        let all: i64 = stock.iter().map(|stock| stock.n).sum();
         let few = self.reach.few(wanted, all);
         let candidates = self.candidates(&query.filters, few, found).await?;
-        if candidates.whole && candidates.ids.len() <= few {
-            return self.sort(query, candidates.ids, wanted).await;
-        }
         // So many may fit that a walk meets them soon, unless they all stand at its end.
-        let fitting = candidates.ids.len().max(1) as i64;
-        self.reach
-            .shorten(&mut parts, wanted as i64 * all / fitting, all);
+        let average = wanted as i64 * all / candidates.number().max(1) as i64;
+        if candidates.whole && self.reach.is_near(candidates.looks(), average) {
+            return self.first(query, &candidates, wanted).await;
+        }
+        self.reach.shorten(&mut parts, average, all);
         if let Some(found) = self.walk_some(query, &mut parts, wanted).await? {
             return Ok(found);
         }
         let many = self.reach.many;
         let candidates = self.both(&query.filters, candidates, many).await?;
-        if candidates.whole {
-            return self.sort(query, candidates.ids, wanted).await;
+        if candidates.whole && candidates.looks() <= many {
+            return self.first(query, &candidates, wanted).await;
         }
         parts.iter_mut().for_each(|part| part.steps = ALL);
         self.walk(query, &parts, wanted).await
@@ -204,13 +254,30 @@ impl Store {
         Ok(marks)
     }
 
-    /// Looks at each of these items, and sorts those that fit.
-    async fn sort(&self, query: &ListQuery, ids: Vec<i64>, wanted: usize) -> Result<Vec<Mark>> {
+    /// The first of these items that fit: each of them is looked at.
+    async fn first(&self, query: &ListQuery, of: &Candidates, wanted: usize) -> Result<Vec<Mark>> {
+        let mut first = First::new(query, wanted);
+        let mut ids = of.ids.clone();
+        let with_times = query.sort.by != SortBy::Name || query.filters.modified_since.is_some();
+        let mut rosters = pin!(self.rosters(&of.dense, with_times));
+        while let Some(rosters) = rosters.next().await {
+            let rosters = rosters?;
+            rosters.each(&query.filters, |id, it| first.meet(id, &it));
+            ids.extend(rosters.missing());
+        }
+        let mut marks = first.marks;
+        marks.extend(self.first_rows(query, &ids, wanted).await?);
+        query.sort.arrange(&mut marks);
+        marks.truncate(wanted);
+        Ok(marks)
+    }
+
+    async fn first_rows(&self, query: &ListQuery, ids: &[i64], wanted: usize) -> Result<Vec<Mark>> {
         let mut marks: Vec<Mark> = Vec::new();
         for &stretch in query.sort.stretches() {
-            if marks.len() < wanted {
+            if !ids.is_empty() && marks.len() < wanted {
                 let mut sql = Sql::on(&self.pools.read);
-                query.sorted(&mut sql, stretch, &ids, wanted - marks.len());
+                query.sorted(&mut sql, stretch, ids, wanted - marks.len());
                 marks.extend(sql.all::<Mark>(&self.pools.read).await?);
             }
         }
@@ -218,36 +285,42 @@ impl Store {
     }
 
     /// Items of which all are that fit: the children, where they are so few, or else those whose names
-    /// may do, as far as many are looked at.
-    pub(super) async fn candidates(
+    /// may do.
+    pub(super) async fn candidates<'f>(
         &self,
         filters: &Filters,
         few: usize,
-        found: &Found,
-    ) -> Result<Candidates> {
-        if filters.parent.is_some() {
-            let children = self.children(filters, few).await?;
-            if children.whole || filters.words.is_empty() {
-                return Ok(children);
-            }
+        found: &'f Found,
+    ) -> Result<Cow<'f, Candidates>> {
+        if filters.parent.is_none() {
+            return Ok(Cow::Borrowed(found.candidates(self, filters).await?));
         }
-        Ok(found.places(self, filters).await?.candidates())
+        let children = self.children(filters, few).await?;
+        if children.whole || filters.words.is_empty() {
+            return Ok(Cow::Owned(children));
+        }
+        Ok(Cow::Owned(found.candidates(self, filters).await?.in_rows()))
     }
 
     /// What is left of candidates where all that an item must be is looked up.
-    async fn both(&self, filters: &Filters, found: Candidates, most: usize) -> Result<Candidates> {
+    async fn both<'f>(
+        &self,
+        filters: &Filters,
+        found: Cow<'f, Candidates>,
+        most: usize,
+    ) -> Result<Cow<'f, Candidates>> {
         if filters.parent.is_none() {
             return Ok(found);
         }
         let mut children = self.children(filters, most).await?;
         match (found.whole && !filters.words.is_empty(), children.whole) {
             (true, true) => {
-                let named: HashSet<i64> = found.ids.into_iter().collect();
+                let named: HashSet<i64> = found.ids.iter().copied().collect();
                 children.ids.retain(|id| named.contains(id));
-                Ok(children)
+                Ok(Cow::Owned(children))
             }
             (true, false) => Ok(found),
-            (false, _) => Ok(children),
+            (false, _) => Ok(Cow::Owned(children)),
         }
     }
 
@@ -257,11 +330,10 @@ impl Store {
             let mut sql = Sql::on(&self.pools.read);
             filters.children(&mut sql, gone);
             sql.push(" LIMIT ").bind(most as i64 + 1);
-            let found: Vec<(i64, String)> = sql.all(&self.pools.read).await?;
-            ids.extend(found.into_iter().map(|(id, _)| id));
+            ids.extend(sql.ids(&self.pools.read).await?);
         }
         let whole = ids.len() <= most;
-        Ok(Candidates { ids, whole })
+        Ok(Candidates::rows(ids, whole))
     }
 }
 

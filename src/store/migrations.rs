@@ -19,7 +19,7 @@ macro_rules! step {
 }
 
 /// In their order; the first is number 1.
-const ALL: [Step; 14] = [
+const ALL: [Step; 16] = [
     step!("0001_start"),
     step!("0002_audit"),
     step!("0003_ways_in"),
@@ -34,6 +34,8 @@ const ALL: [Step; 14] = [
     step!("0012_changes"),
     step!("0013_weeks"),
     step!("0014_rosters"),
+    step!("0015_rosters_apart"),
+    step!("0016_item_blocks"),
 ];
 
 /// sqlx takes no lock around SQLite migrations. Inside one immediate transaction its own ones become

@@ -9,6 +9,7 @@ mod grants;
 mod history;
 mod instances;
 mod item;
+mod item_ids;
 mod items;
 mod keys;
 mod list;

@@ -2,7 +2,7 @@
 
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::{AssertSqlSafe, FromRow, Row};
 
 use super::Result;
 use super::db::{Either, Pool, deadline};
@@ -73,6 +73,17 @@ impl Sql {
         self.push(before).bind(Value::Ids(ids)).push(behind)
     }
 
+    /// The ids that the statement answers with.
+    pub async fn ids(mut self, pool: &Pool) -> Result<Vec<i64>> {
+        let together = match self.postgres {
+            true => "array_agg",
+            false => "json_group_array",
+        };
+        self.text = format!("SELECT {together}(id) FROM ({}) AS these", self.text);
+        let ids: Vec<Ids> = self.all(pool).await?;
+        Ok(ids.into_iter().flat_map(|Ids(ids)| ids).collect())
+    }
+
     /// The rows that the statement answers with.
     pub async fn all<T>(self, pool: &Pool) -> Result<Vec<T>>
     where
@@ -105,6 +116,24 @@ impl Sql {
             }
         })
         .await
+    }
+}
+
+/// Ids in one row, for a row each would take longer to hand over than to find.
+struct Ids(Vec<i64>);
+
+impl FromRow<'_, SqliteRow> for Ids {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        let ids: &str = row.try_get(0)?;
+        let ids = serde_json::from_str(ids).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        Ok(Self(ids))
+    }
+}
+
+impl FromRow<'_, PgRow> for Ids {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let ids: Option<Vec<i64>> = row.try_get(0)?;
+        Ok(Self(ids.unwrap_or_default()))
     }
 }
 

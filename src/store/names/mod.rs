@@ -3,90 +3,30 @@
 //! Which names hold which pieces is worked out behind the imports, a block of neighbouring ids at a time:
 //! a block's lists are a function of its names, so doing one twice, or anew after a crash, is always
 //! right. A page that is stored only notes which blocks are due, and a search looks at every name of
-//! those. What the lists lead to are candidates: the folded names decide, in the rows or, where many are
-//! only counted, in the roster that is kept beside each block's lists.
+//! those. What the lists lead to are candidates: the folded names decide, in the rows or, where many of a
+//! block may fit, in the roster that is kept beside its lists.
 
+mod find;
 mod numbers;
 mod pieces;
 mod roster;
 
-use std::collections::{BTreeMap, HashMap};
-
 use sqlx::QueryBuilder;
-use tokio::sync::OnceCell;
 
 use super::db::{Done, Tx, on, within};
-use super::list::Filters;
-use super::sql::Sql;
+use super::item_ids::BLOCK;
 use super::{Result, Store};
 use crate::item::{ConnectionId, fold, sort_key};
-use pieces::{BLOCK, BUCKETS};
-use roster::Member;
+
+pub(super) use find::{Candidates, Found, Member};
+use roster::{Times, Written};
 
 /// How long a block must have been left alone: one that is being filled would be done again and again.
 const QUIET_MS: i64 = 2_000;
-/// Where a block's roster is, beside the values of its lists.
-const ROSTER: u32 = BUCKETS;
-/// Rosters read at once.
-const ROSTERS: usize = 32;
-/// Rows that are looked at in the time in which a roster is read.
-const DENSE: usize = 12;
 /// Names folded anew in one step, so that no writer waits long for it.
 const FOLDED: usize = 500;
-
-/// Items of which all are that fit, unless they were too many.
-pub(super) struct Candidates {
-    pub ids: Vec<i64>,
-    pub whole: bool,
-}
-
-/// Where candidates are.
-pub(super) struct Places {
-    /// Those of blocks that are due.
-    pub unlisted: Vec<i64>,
-    /// Block by block, as they are counted in it.
-    pub listed: Vec<(Block, Vec<u16>)>,
-    pub whole: bool,
-}
-
-/// A block of one connection's ids.
-pub(super) type Block = (ConnectionId, i64);
-
-impl Places {
-    /// Whether it takes less to read a block's roster than to look at the rows of those in it.
-    pub fn are_dense(&self) -> bool {
-        let listed: usize = self.listed.iter().map(|(_, these)| these.len()).sum();
-        listed > DENSE * self.listed.len()
-    }
-
-    /// All of them.
-    pub fn candidates(&self) -> Candidates {
-        let id = |(block, these): &(Block, Vec<u16>)| {
-            let first = block.1 * BLOCK;
-            these
-                .iter()
-                .map(move |at| first + i64::from(*at))
-                .collect::<Vec<_>>()
-        };
-        let listed = self.listed.iter().flat_map(id);
-        Candidates {
-            ids: self.unlisted.iter().copied().chain(listed).collect(),
-            whole: self.whole,
-        }
-    }
-}
-
-/// What one question about the list has found in names: its rows and its counts look there once.
-#[derive(Default)]
-pub(super) struct Found(OnceCell<Places>);
-
-impl Found {
-    pub async fn places(&self, store: &Store, filters: &Filters) -> Result<&Places> {
-        let (connections, words) = (&filters.connections, &filters.words);
-        let places = || store.places(connections, words, store.reach.many);
-        self.0.get_or_try_init(places).await
-    }
-}
+/// Rosters erased in one step.
+const ERASED: i64 = 50;
 
 /// What a name is sorted by, and all of it folded where that is only its beginning.
 pub(super) fn folded(name: &str) -> (String, Option<String>) {
@@ -96,24 +36,21 @@ pub(super) fn folded(name: &str) -> (String, Option<String>) {
     (key, whole)
 }
 
-/// A block's lists by bucket, and its roster behind them.
-fn values(first: i64, names: Vec<Name>) -> Vec<Vec<u8>> {
-    let mut pairs: Vec<(u16, String)> = Vec::with_capacity(names.len());
-    let mut members = Vec::new();
-    for it in names {
-        let (at, name) = ((it.id - first) as u16, it.folded.unwrap_or(it.sort_name));
-        if !it.is_gone {
-            members.push(Member {
-                at,
-                kind: it.kind,
-                name: name.clone(),
-            });
+/// What is kept of a block's names.
+struct Kept {
+    /// By bucket.
+    lists: Vec<Vec<u8>>,
+    roster: Written,
+}
+
+impl Kept {
+    fn of(names: &[Name], first: i64) -> Self {
+        let members: Vec<_> = names.iter().map(|name| name.member(first)).collect();
+        Self {
+            lists: pieces::lists(members.iter().map(|it| (it.at, it.name))),
+            roster: roster::write(&members),
         }
-        pairs.push((at, name));
     }
-    let mut values = pieces::lists(&pairs);
-    values.push(roster::write(members));
-    values
 }
 
 impl Tx {
@@ -158,14 +95,23 @@ struct Name {
     sort_name: String,
     folded: Option<String>,
     is_gone: bool,
+    created_at: i64,
+    modified_at: i64,
 }
 
-#[derive(sqlx::FromRow)]
-struct Value {
-    connection_id: ConnectionId,
-    block: i64,
-    bucket: i64,
-    lists: Vec<u8>,
+impl Name {
+    fn member(&self, first: i64) -> roster::Member<'_, &str> {
+        roster::Member {
+            at: (self.id - first) as u16,
+            kind: &self.kind,
+            is_gone: self.is_gone,
+            times: Times {
+                created: self.created_at,
+                modified: self.modified_at,
+            },
+            name: self.folded.as_deref().unwrap_or(&self.sort_name),
+        }
+    }
 }
 
 impl Store {
@@ -180,12 +126,12 @@ impl Store {
             return Ok(true);
         }
         let first = due.block * BLOCK;
-        let values = tokio::task::spawn_blocking(move || values(first, names));
+        let kept = tokio::task::spawn_blocking(move || Kept::of(&names, first));
         // A panic in there has been told already, and the block stays due.
-        let Ok(values) = values.await else {
+        let Ok(kept) = kept.await else {
             return Ok(false);
         };
-        self.write_values(&due, values).await?;
+        self.keep(&due, &kept).await?;
         Ok(true)
     }
 
@@ -196,7 +142,8 @@ impl Store {
 
     async fn names_of(&self, connection: ConnectionId, block: i64) -> Result<Vec<Name>> {
         let names: Vec<Name> = on!(self.pools.read, db => sqlx::query_as(
-            "SELECT id, connection_id, type AS kind, name, sort_name, folded, gone_at IS NOT NULL AS is_gone
+            "SELECT id, connection_id, type AS kind, name, sort_name, folded, gone_at IS NOT NULL AS is_gone,
+                created_at, modified_at
              FROM items WHERE id >= $1 AND id < $2")
             .bind(block * BLOCK).bind((block + 1) * BLOCK).fetch_all(db).await)?;
         Ok(names
@@ -227,8 +174,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Writes a block's values, unless its names have changed since they were read.
-    async fn write_values(&self, due: &DueBlock, values: Vec<Vec<u8>>) -> Result<()> {
+    /// Keeps what was worked out of a block, unless its names have changed since they were read.
+    async fn keep(&self, due: &DueBlock, kept: &Kept) -> Result<()> {
         let mut tx = self.begin_in_turn().await?;
         let still = within!(tx, db => sqlx::query(
             "DELETE FROM names_due WHERE connection_id = $1 AND block = $2 AND at = $3")
@@ -238,146 +185,29 @@ impl Store {
         }
         within!(tx, db => {
             let mut sql = QueryBuilder::new("INSERT INTO name_pieces (connection_id, bucket, block, lists) ");
-            sql.push_values((0..).zip(&values), |mut row, (bucket, value): (i64, _)| {
-                row.push_bind(due.connection_id).push_bind(bucket).push_bind(due.block).push_bind(value);
+            sql.push_values((0..).zip(&kept.lists), |mut row, (bucket, lists): (i64, _)| {
+                row.push_bind(due.connection_id).push_bind(bucket).push_bind(due.block).push_bind(lists);
             });
             sql.push(" ON CONFLICT (connection_id, bucket, block) DO UPDATE SET lists = excluded.lists");
             sql.build().execute(db).await.map(Done::rows)
         })?;
+        within!(tx, db => sqlx::query(
+            "INSERT INTO name_rosters (connection_id, block, roster, times) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (connection_id, block) DO UPDATE SET roster = excluded.roster, times = excluded.times")
+            .bind(due.connection_id).bind(due.block).bind(&kept.roster.roster).bind(&kept.roster.times).execute(db).await.map(Done::rows))?;
         tx.commit().await
     }
 
-    /// Erases some of what a connection's names were listed in, and says whether anything was left.
-    pub(super) async fn erase_some_lists(&self, connection: ConnectionId) -> Result<bool> {
-        let erased = on!(self.pools.write, db => sqlx::query(
+    /// Erases some of what was kept of a connection's names, and says whether anything was left.
+    pub(super) async fn erase_some_names(&self, connection: ConnectionId) -> Result<bool> {
+        let lists = on!(self.pools.write, db => sqlx::query(
             "DELETE FROM name_pieces WHERE connection_id = $1
              AND bucket = (SELECT MIN(bucket) FROM name_pieces WHERE connection_id = $1)")
             .bind(connection).execute(db).await.map(Done::rows))?;
-        Ok(erased > 0)
-    }
-
-    /// Where items are whose names may hold all the words, of which there is at least one. No further
-    /// ones are looked for once there are more than `most`.
-    async fn places(
-        &self,
-        connections: &[ConnectionId],
-        words: &[String],
-        most: usize,
-    ) -> Result<Places> {
-        // The blocks that are due first: one that is listed meanwhile is then seen twice, and not never.
-        let due = self.blocks_due(connections).await?;
-        let mut found = Places {
-            unlisted: Vec::new(),
-            listed: Vec::new(),
-            whole: true,
-        };
-        for (connection, block) in &due {
-            let ids = self.ids_of(*connection, *block).await?;
-            found.unlisted.extend(ids);
-            if found.unlisted.len() > most {
-                found.whole = false;
-                return Ok(found);
-            }
-        }
-        let sought = pieces::sought(words);
-        let mut blocks = self.values(connections, &sought).await?;
-        blocks.retain(|block, _| due.binary_search(block).is_err());
-        let mut n = found.unlisted.len();
-        for (block, values) in blocks {
-            let who = pieces::who_has(&sought, &values);
-            n += who.len();
-            if !who.is_empty() {
-                found.listed.push((block, who));
-            }
-            if n > most {
-                found.whole = false;
-                break;
-            }
-        }
-        Ok(found)
-    }
-
-    /// Counts by type those of these candidates that are not gone and fit, until there are more than
-    /// `most`, and says whether all were looked at.
-    pub(super) async fn count_listed(
-        &self,
-        listed: &[(Block, Vec<u16>)],
-        fit: impl Fn(&str, &str) -> bool,
-        most: i64,
-    ) -> Result<(BTreeMap<String, i64>, bool)> {
-        let mut counts = BTreeMap::new();
-        let mut all = true;
-        for listed in listed.chunks(ROSTERS) {
-            if counts.values().sum::<i64>() > most {
-                return Ok((counts, false));
-            }
-            let rosters = self.rosters(listed).await?;
-            for (block, these) in listed {
-                match rosters.get(block) {
-                    Some(roster) => roster::count(roster, these, &fit, &mut counts),
-                    // Erased since.
-                    None => all = false,
-                }
-            }
-        }
-        Ok((counts, all))
-    }
-
-    async fn rosters(&self, of: &[(Block, Vec<u16>)]) -> Result<HashMap<Block, Vec<u8>>> {
-        let mut sql = Sql::on(&self.pools.read);
-        for (at, ((connection, block), _)) in of.iter().enumerate() {
-            sql.push(if at == 0 { "" } else { " UNION ALL " });
-            sql.push("SELECT connection_id, block, bucket, lists FROM name_pieces WHERE connection_id = ");
-            sql.bind(connection.0).push(" AND bucket = ");
-            sql.bind(i64::from(ROSTER))
-                .push(" AND block = ")
-                .bind(*block);
-        }
-        let values: Vec<Value> = sql.all(&self.pools.read).await?;
-        let roster = |it: Value| ((it.connection_id, it.block), it.lists);
-        Ok(values.into_iter().map(roster).collect())
-    }
-
-    async fn ids_of(&self, connection: ConnectionId, block: i64) -> Result<Vec<i64>> {
-        let ids: Vec<(i64, ConnectionId)> = on!(self.pools.read, db => sqlx::query_as(
-            "SELECT id, connection_id FROM items WHERE id >= $1 AND id < $2")
-            .bind(block * BLOCK).bind((block + 1) * BLOCK).fetch_all(db).await)?;
-        let own = ids.into_iter().filter(|(_, its)| *its == connection);
-        Ok(own.map(|(id, _)| id).collect())
-    }
-
-    async fn blocks_due(&self, connections: &[ConnectionId]) -> Result<Vec<(ConnectionId, i64)>> {
-        let mut sql = Sql::on(&self.pools.read);
-        sql.push("SELECT connection_id, block FROM names_due WHERE connection_id IN ");
-        sql.bind_all(connections.iter().map(|id| id.0))
-            .push(" ORDER BY connection_id, block");
-        sql.all(&self.pools.read).await
-    }
-
-    /// The values in which these pieces are, by block and bucket.
-    async fn values(
-        &self,
-        connections: &[ConnectionId],
-        sought: &[u32],
-    ) -> Result<BTreeMap<(ConnectionId, i64), BTreeMap<u32, Vec<u8>>>> {
-        let mut buckets: Vec<u32> = sought.iter().map(|piece| pieces::bucket(*piece)).collect();
-        buckets.sort_unstable();
-        buckets.dedup();
-        let mut sql = Sql::on(&self.pools.read);
-        sql.push(
-            "SELECT connection_id, block, bucket, lists FROM name_pieces WHERE connection_id IN ",
-        );
-        sql.bind_all(connections.iter().map(|id| id.0))
-            .push(" AND bucket IN ");
-        sql.bind_all(buckets.into_iter().map(i64::from));
-        let values: Vec<Value> = sql.all(&self.pools.read).await?;
-        let mut blocks: BTreeMap<_, BTreeMap<u32, Vec<u8>>> = BTreeMap::new();
-        for value in values {
-            let block = blocks
-                .entry((value.connection_id, value.block))
-                .or_default();
-            block.insert(value.bucket as u32, value.lists);
-        }
-        Ok(blocks)
+        let rosters = on!(self.pools.write, db => sqlx::query(
+            "DELETE FROM name_rosters WHERE connection_id = $1
+             AND block IN (SELECT block FROM name_rosters WHERE connection_id = $1 LIMIT $2)")
+            .bind(connection).bind(ERASED).execute(db).await.map(Done::rows))?;
+        Ok(lists + rosters > 0)
     }
 }

@@ -8,21 +8,19 @@ use std::collections::BTreeMap;
 
 use super::numbers::{read_number, write_number};
 
-/// Ids in a block.
-pub const BLOCK: i64 = 4_096;
 /// Values that a block's lists are cut into.
 pub const BUCKETS: u32 = 256;
 /// Pieces of a search that are looked up; the names themselves decide in the end.
 const MOST: usize = 8;
 
 /// The values of a block, by bucket, from its ids (as they are counted in the block) and folded names.
-pub fn lists(names: &[(u16, String)]) -> Vec<Vec<u8>> {
+pub fn lists<'a>(names: impl Iterator<Item = (u16, &'a str)> + Clone) -> Vec<Vec<u8>> {
     // Room for all of them at once: to grow step by step would take twice as much.
-    let letters: usize = names.iter().map(|(_, name)| name.len()).sum();
+    let letters: usize = names.clone().map(|(_, name)| name.len()).sum();
     let mut held: Vec<(u32, u16)> = Vec::with_capacity(3 * letters);
     for (at, name) in names {
         let before = held.len();
-        all_pieces(name, |piece| held.push((piece, *at)));
+        all_pieces(name, |piece| held.push((piece, at)));
         held[before..].sort_unstable();
     }
     held.sort_unstable();
@@ -93,11 +91,11 @@ fn write_list(value: &mut Vec<u8>, list: &[(u32, u16)]) {
     let mut steps = Vec::with_capacity(list.len());
     let mut before = 0;
     for (_, at) in list {
-        write_number(&mut steps, u32::from(at - before));
+        write_number(&mut steps, u64::from(at - before));
         before = *at;
     }
     value.extend(list[0].0.to_le_bytes());
-    write_number(value, steps.len() as u32);
+    write_number(value, steps.len() as u64);
     value.extend(steps);
 }
 
@@ -125,14 +123,11 @@ fn read_list(mut value: &[u8], wanted: u32) -> Vec<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::item_ids::BLOCK;
 
     fn found(names: &[&str], words: &[&str]) -> Vec<u16> {
-        let names: Vec<(u16, String)> = (0..)
-            .step_by(300)
-            .zip(names)
-            .map(|(at, name)| (at, name.to_string()))
-            .collect();
-        let values = (0..).zip(lists(&names)).collect();
+        let names = (0..).step_by(300).zip(names.iter().copied());
+        let values = (0..).zip(lists(names)).collect();
         let words: Vec<String> = words.iter().map(|word| word.to_string()).collect();
         who_has(&sought(&words), &values)
     }
@@ -155,7 +150,8 @@ mod tests {
         let names: Vec<(u16, String)> = (0..BLOCK as u16)
             .map(|n| (n, format!("name {n:05}")))
             .collect();
-        let values: BTreeMap<u32, Vec<u8>> = (0..).zip(lists(&names)).collect();
+        let borrowed = names.iter().map(|(n, name)| (*n, name.as_str()));
+        let values: BTreeMap<u32, Vec<u8>> = (0..).zip(lists(borrowed)).collect();
         let all: Vec<u16> = (0..BLOCK as u16).collect();
         assert_eq!(who_has(&sought(&["name".into()]), &values), all);
         assert!(who_has(&sought(&["04095".into()]), &values).contains(&4_095));
