@@ -38,8 +38,8 @@ async fn main() {
         missed |= compare("SQLite", path(1_000), path(items), items).await;
     }
     if let Some(server) = setting::<String>("TEST_POSTGRES_URL") {
-        let small = postgres(&server, "list_small").await;
-        let large = postgres(&server, "list_large").await;
+        let small = postgres(&server, "list_1000").await;
+        let large = postgres(&server, &format!("list_{items}")).await;
         missed |= compare("PostgreSQL", small, large, items).await;
     }
     std::process::exit(i32::from(missed));

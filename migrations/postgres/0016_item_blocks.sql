@@ -6,4 +6,4 @@ CREATE TABLE item_ids (
     next BIGINT NOT NULL
 );
 CREATE SEQUENCE item_blocks;
-SELECT setval('item_blocks', (SELECT COALESCE(MAX(id), 0) / 4096 FROM items) + 100000);
+SELECT setval('item_blocks', last_value / 4096 + 100000) FROM items_id_seq;

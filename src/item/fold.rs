@@ -28,7 +28,7 @@ pub fn fold(name: &str) -> String {
 /// The words of a search: each is to be found somewhere in a folded name.
 pub fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    for word in text.split_whitespace().map(searched) {
+    for word in text.split_whitespace().flat_map(searched) {
         if !words.contains(&word) {
             words.push(word);
         }
@@ -36,12 +36,15 @@ pub fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// A word of nothing but accents or what shows nothing stays as it is, and so is in no folded name:
-/// without it the search would find everything.
-fn searched(word: &str) -> String {
-    match fold(word) {
-        nothing if nothing.is_empty() => word.to_owned(),
-        folded => folded,
+/// An accent that stands for itself folds to a blank, and so is the end of a word. A word of nothing but
+/// accents or what shows nothing stays as it is, and so is in no folded name: without it the search would
+/// find everything.
+fn searched(word: &str) -> Vec<String> {
+    let folded = fold(word);
+    let words: Vec<String> = folded.split_whitespace().map(str::to_owned).collect();
+    match words.is_empty() {
+        true => vec![word.to_owned()],
+        false => words,
     }
 }
 
@@ -125,8 +128,9 @@ mod tests {
     #[test]
     fn words_are_found_where_they_are_and_accents_alone_nowhere() {
         assert_eq!(words(" Ada  ÁDA lov "), ["ada", "lov"]);
+        assert_eq!(words("L´Oréal a´ ´b"), ["l", "oreal", "a", "b"]);
         assert!(words(" \t").is_empty());
-        for alone in ["\u{301}", "\u{200b}\u{ad}", "\u{fe0f}"] {
+        for alone in ["´", "\u{301}", "\u{200b}\u{ad}", "\u{fe0f}"] {
             let [word] = &words(alone)[..] else {
                 panic!("{alone:?} is one word")
             };

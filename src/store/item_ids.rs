@@ -1,20 +1,16 @@
-//! What items are called here. A connection takes numbers by the block, so that neighbours belong
-//! together, however many connections import at once.
+//! The ids of items. A connection takes them by the block, so that neighbours belong together, however
+//! many connections import at once.
 
 use super::Result;
 use super::db::{Done, Either, Tx, within};
 use crate::item::ConnectionId;
 
-/// Numbers in a block.
+/// Ids in a block.
 pub(super) const BLOCK: i64 = 4_096;
 
 impl Tx {
-    /// Numbers for `n` new items of a connection, which is held.
-    pub(super) async fn new_items(
-        &mut self,
-        connection: ConnectionId,
-        n: usize,
-    ) -> Result<Vec<i64>> {
+    /// Ids for `n` new items of a connection, which is held.
+    pub(super) async fn new_ids(&mut self, connection: ConnectionId, n: usize) -> Result<Vec<i64>> {
         if n == 0 {
             return Ok(Vec::new());
         }

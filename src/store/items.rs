@@ -140,11 +140,12 @@ impl Tx {
         let (mut added, mut changed) = (Vec::new(), Vec::new());
         let mut weeks = WeekNews::new();
         let unknown = page.len() - stored.len();
-        let mut new_items = self.new_items(connection, unknown).await?.into_iter();
+        let mut new_ids = self.new_ids(connection, unknown).await?.into_iter();
         for met in &page {
             let it = stored.get(&met.place);
-            let Some(id) = it.map(|it| it.id).or_else(|| new_items.next()) else {
-                continue;
+            let id = match it {
+                Some(it) => it.id,
+                None => new_ids.next().expect("one for each that is unknown"),
             };
             match it.filter(|it| !it.is_gone) {
                 Some(it) if it.fingerprint == met.print => {

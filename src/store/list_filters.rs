@@ -85,7 +85,7 @@ impl Filters {
     /// The children that the filters are about, from the index over parents, which has their types too.
     pub(super) fn children(&self, sql: &mut Sql, gone: bool) {
         let Some(above) = &self.parent else { return };
-        sql.push("SELECT id, type FROM items WHERE connection_id IN ");
+        sql.push("SELECT id, connection_id, type FROM items WHERE connection_id IN ");
         sql.bind_all(self.connections.iter().map(|id| id.0));
         sql.push(" AND parent_id = ")
             .bind(above.id.as_str())

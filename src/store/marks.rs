@@ -2,10 +2,10 @@
 //!
 //! Each connection's items of one type stand in one index in each order, so a list is merged from the
 //! beginnings of such parts, and costs the same however many items there are. What only few items have,
-//! a rare word or a parent, is looked up instead, and those few are sorted.
+//! a rare word or a parent, is looked up instead, and those few are sorted, as are those that are many
+//! and yet not met on the way: rosters tell of them.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::pin::pin;
 
 use futures_util::StreamExt;
@@ -27,11 +27,11 @@ const FURTHER: i64 = 4;
 /// How far is looked in one way before another one is taken. All ways give the same list.
 #[derive(Clone, Copy, Debug)]
 pub struct Reach {
-    /// The most items that are looked at one by one before an index is walked along.
+    /// The most looks at items that are taken before an index is walked along.
     pub few: usize,
     /// How far each part is at least walked along for items that may all stand at its end.
     pub steps: usize,
-    /// Items that are looked at one by one where such a walk has found too little.
+    /// The most looks that are taken where such a walk has found too little.
     pub many: usize,
 }
 
@@ -315,25 +315,12 @@ impl Store {
         let mut children = self.children(filters, most).await?;
         match (found.whole && !filters.words.is_empty(), children.whole) {
             (true, true) => {
-                let named: HashSet<i64> = found.ids.iter().copied().collect();
-                children.ids.retain(|id| named.contains(id));
+                children.retain(&found);
                 Ok(Cow::Owned(children))
             }
             (true, false) => Ok(found),
             (false, _) => Ok(Cow::Owned(children)),
         }
-    }
-
-    async fn children(&self, filters: &Filters, most: usize) -> Result<Candidates> {
-        let mut ids: Vec<i64> = Vec::new();
-        for &gone in filters.gone_or_not() {
-            let mut sql = Sql::on(&self.pools.read);
-            filters.children(&mut sql, gone);
-            sql.push(" LIMIT ").bind(most as i64 + 1);
-            ids.extend(sql.ids(&self.pools.read).await?);
-        }
-        let whole = ids.len() <= most;
-        Ok(Candidates::rows(ids, whole))
     }
 }
 

@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, FromRow, Row};
 
 use super::Result;
 use super::db::{Either, Pool, deadline};
+use crate::item::ConnectionId;
 
 /// What stands behind a placeholder.
 pub enum Value {
@@ -73,15 +74,18 @@ impl Sql {
         self.push(before).bind(Value::Ids(ids)).push(behind)
     }
 
-    /// The ids that the statement answers with.
-    pub async fn ids(mut self, pool: &Pool) -> Result<Vec<i64>> {
+    /// The ids that the statement answers with, by connection.
+    pub async fn ids(mut self, pool: &Pool) -> Result<Vec<(ConnectionId, Vec<i64>)>> {
         let together = match self.postgres {
             true => "array_agg",
             false => "json_group_array",
         };
-        self.text = format!("SELECT {together}(id) FROM ({}) AS these", self.text);
-        let ids: Vec<Ids> = self.all(pool).await?;
-        Ok(ids.into_iter().flat_map(|Ids(ids)| ids).collect())
+        self.text = format!(
+            "SELECT connection_id, {together}(id) FROM ({}) AS these GROUP BY connection_id",
+            self.text
+        );
+        let ids: Vec<Together> = self.all(pool).await?;
+        Ok(ids.into_iter().map(|it| (it.of, it.ids)).collect())
     }
 
     /// The rows that the statement answers with.
@@ -120,20 +124,28 @@ impl Sql {
 }
 
 /// Ids in one row, for a row each would take longer to hand over than to find.
-struct Ids(Vec<i64>);
+struct Together {
+    of: ConnectionId,
+    ids: Vec<i64>,
+}
 
-impl FromRow<'_, SqliteRow> for Ids {
+impl FromRow<'_, SqliteRow> for Together {
     fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
-        let ids: &str = row.try_get(0)?;
+        let ids: &str = row.try_get(1)?;
         let ids = serde_json::from_str(ids).map_err(|error| sqlx::Error::Decode(error.into()))?;
-        Ok(Self(ids))
+        Ok(Self {
+            of: row.try_get(0)?,
+            ids,
+        })
     }
 }
 
-impl FromRow<'_, PgRow> for Ids {
+impl FromRow<'_, PgRow> for Together {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let ids: Option<Vec<i64>> = row.try_get(0)?;
-        Ok(Self(ids.unwrap_or_default()))
+        Ok(Self {
+            of: row.try_get(0)?,
+            ids: row.try_get(1)?,
+        })
     }
 }
 

@@ -8,10 +8,12 @@ use tributary::store::{Counts, Filters, ListQuery, RunState, Sort, Store};
 
 use crate::list::list_all_names;
 use crate::store::{absent, begin_run, contact, importing, key_of, save};
-use crate::support::database::{Database, execute, on_both_databases};
+use crate::support::database::{Database, execute, number, on_both_databases};
 
 on_both_databases! {
     rosters_and_rows_give_the_same_counts,
+    connections_that_share_a_block_are_told_apart,
+    a_block_is_one_connections_own_and_the_next_begins_where_it_ends,
     rosters_of_many_connections_are_counted_together,
     only_a_search_that_much_may_fit_asks_rosters,
     what_has_gone_is_not_counted_and_what_comes_back_is,
@@ -19,7 +21,7 @@ on_both_databases! {
     a_chosen_type_leaves_the_counts_of_the_others_as_they_are,
 }
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 10] = [
     "Anna Smith",
     // Has every piece of "annabel", and yet not the word.
     "Ann Abel",
@@ -27,10 +29,13 @@ const NAMES: [&str; 8] = [
     "ÁNNA",
     "王小明",
     "王",
+    // Folds to what has a blank.
+    "L´Oréal",
+    "L Occitane",
     "Bob",
     "",
 ];
-const SEARCHES: [&str; 13] = [
+const SEARCHES: [&str; 15] = [
     "a",
     "王",
     "an",
@@ -43,6 +48,8 @@ const SEARCHES: [&str; 13] = [
     "ann b",
     "a a",
     "王 明",
+    "l´oréal",
+    "l oreal",
     "nowhere",
 ];
 const KINDS: [&str; 3] = ["contact", "company", "deal"];
@@ -156,7 +163,7 @@ async fn rosters_and_rows_give_the_same_counts(at: Database) {
     alone.import(&store, some_of_each(0..400)).await;
     list_all_names(&store).await;
     agree(&store, &[&alone]).await;
-    // Two more, whose items stand between each other's and, at first, in the block of the one before.
+    // Two more that import at once.
     let mut first = Account::new(&store, "2").await;
     let mut second = Account::new(&store, "3").await;
     for n in 0..10 {
@@ -170,6 +177,47 @@ async fn rosters_and_rows_give_the_same_counts(at: Database) {
     agree(&store, &[&first]).await;
     agree(&store, &[&first, &second]).await;
     execute(store.writer(), "DELETE FROM name_rosters").await;
+    agree(&store, &[&first, &second]).await;
+}
+
+/// As blocks were before each was one connection's own.
+async fn connections_that_share_a_block_are_told_apart(at: Database) {
+    let store = at.open().await;
+    let mut first = Account::new(&store, "1").await;
+    let mut second = Account::new(&store, "2").await;
+    first.import(&store, some_of_each(0..300)).await;
+    second.import(&store, some_of_each(100..350)).await;
+    let share = "DELETE FROM item_raws;
+        UPDATE items SET id = 4096000 + 2 * (id % 4096) + connection_id % 2;
+        DELETE FROM names_due;
+        INSERT INTO names_due (connection_id, block, at)
+            SELECT DISTINCT connection_id, id / 4096, CAST(0 AS BIGINT) FROM items";
+    execute(store.writer(), share).await;
+    let blocks = "SELECT COUNT(DISTINCT block) FROM names_due";
+    assert_eq!(number(store.reader(), blocks).await, 1);
+    for _ in 0..2 {
+        for accounts in [&[&first][..], &[&second], &[&first, &second]] {
+            agree(&store, accounts).await;
+        }
+        list_all_names(&store).await;
+    }
+}
+
+async fn a_block_is_one_connections_own_and_the_next_begins_where_it_ends(at: Database) {
+    let store = at.open().await;
+    let mut first = Account::new(&store, "1").await;
+    let mut second = Account::new(&store, "2").await;
+    for n in 0..5 {
+        let ids = n * 1_000..(n + 1) * 1_000;
+        first.import(&store, some_of_each(ids.clone())).await;
+        second.import(&store, some_of_each(ids)).await;
+    }
+    let shared = "SELECT COUNT(*) FROM (SELECT id / 4096 FROM items
+        GROUP BY id / 4096 HAVING COUNT(DISTINCT connection_id) > 1) AS shared";
+    assert_eq!(number(store.reader(), shared).await, 0);
+    let blocks = "SELECT COUNT(DISTINCT id / 4096) FROM items";
+    assert_eq!(number(store.reader(), blocks).await, 4);
+    list_all_names(&store).await;
     agree(&store, &[&first, &second]).await;
 }
 

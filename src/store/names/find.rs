@@ -1,7 +1,7 @@
 //! What a search finds in names: candidates, and what the rosters tell of them.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::OnceCell;
@@ -75,6 +75,31 @@ impl Candidates {
     pub fn in_rows(&self) -> Self {
         let dense = self.dense.iter().flat_map(InBlock::ids);
         Self::rows(self.ids.iter().copied().chain(dense).collect(), self.whole)
+    }
+
+    /// Those of one connection, by their blocks as far as those are not due.
+    fn add_all(&mut self, of: ConnectionId, mut ids: Vec<i64>, due: &[Block]) {
+        ids.sort_unstable();
+        for ids in ids.chunk_by(|a, b| a / BLOCK == b / BLOCK) {
+            let block = (of, ids[0] / BLOCK);
+            if due.binary_search(&block).is_ok() {
+                self.ids.extend(ids);
+            } else {
+                let these = ids.iter().map(|id| (id % BLOCK) as u16).collect();
+                self.add(InBlock { block, these });
+            }
+        }
+    }
+
+    /// Those that are among the others too, which are looked at in rows.
+    pub fn retain(&mut self, others: &Self) {
+        let others: HashSet<i64> = others.ids.iter().copied().collect();
+        self.ids.retain(|id| others.contains(id));
+        for it in &mut self.dense {
+            let first = it.block.1 * BLOCK;
+            it.these
+                .retain(|at| others.contains(&(first + i64::from(*at))));
+        }
     }
 
     fn add(&mut self, found: InBlock) {
@@ -151,7 +176,8 @@ impl Store {
         let due = self.blocks_due(connections).await?;
         let mut found = Candidates::rows(Vec::new(), true);
         for block in &due {
-            found.ids.extend(self.ids_of(*block).await?);
+            let ids = self.ids_of(*block).await?;
+            found.ids.extend(ids.into_iter().flat_map(|(_, ids)| ids));
             if found.ids.len() > self.reach.many {
                 found.whole = false;
                 return Ok(found);
@@ -179,9 +205,34 @@ impl Store {
         sql.all(&self.pools.read).await
     }
 
-    async fn ids_of(&self, (connection, block): Block) -> Result<Vec<i64>> {
+    /// What stands in the parent that is asked for, unless that is more than `most`.
+    pub(in crate::store) async fn children(
+        &self,
+        filters: &Filters,
+        most: usize,
+    ) -> Result<Candidates> {
+        let due = self.blocks_due(&filters.connections).await?;
+        let mut found = Candidates::rows(Vec::new(), true);
+        for &gone in filters.gone_or_not() {
+            let mut sql = Sql::on(&self.pools.read);
+            filters.children(&mut sql, gone);
+            sql.push(" LIMIT ").bind(most as i64 + 1);
+            for (connection, ids) in sql.ids(&self.pools.read).await? {
+                found.add_all(connection, ids, &due);
+            }
+        }
+        found.whole = found.number() <= most;
+        // In which container a parent stands is said in rows alone.
+        let container = filters.parent.as_ref().and_then(|it| it.container.as_ref());
+        Ok(match container {
+            Some(_) => found.in_rows(),
+            None => found,
+        })
+    }
+
+    async fn ids_of(&self, (connection, block): Block) -> Result<Vec<(ConnectionId, Vec<i64>)>> {
         let mut sql = Sql::on(&self.pools.read);
-        sql.push("SELECT id FROM (SELECT id, connection_id FROM items WHERE id >= ")
+        sql.push("SELECT * FROM (SELECT id, connection_id FROM items WHERE id >= ")
             .bind(block * BLOCK)
             .push(" AND id < ")
             .bind((block + 1) * BLOCK)

@@ -40,15 +40,15 @@ pub(super) fn folded(name: &str) -> (String, Option<String>) {
 struct Kept {
     /// By bucket.
     lists: Vec<Vec<u8>>,
-    roster: Written,
+    written: Written,
 }
 
 impl Kept {
-    fn of(names: &[Name], first: i64) -> Self {
+    fn of(names: &[Row], first: i64) -> Self {
         let members: Vec<_> = names.iter().map(|name| name.member(first)).collect();
         Self {
             lists: pieces::lists(members.iter().map(|it| (it.at, it.name))),
-            roster: roster::write(&members),
+            written: roster::write(&members),
         }
     }
 }
@@ -87,7 +87,7 @@ struct DueBlock {
 }
 
 #[derive(sqlx::FromRow)]
-struct Name {
+struct Row {
     id: i64,
     connection_id: ConnectionId,
     kind: String,
@@ -99,7 +99,7 @@ struct Name {
     modified_at: i64,
 }
 
-impl Name {
+impl Row {
     fn member(&self, first: i64) -> roster::Member<'_, &str> {
         roster::Member {
             at: (self.id - first) as u16,
@@ -140,8 +140,8 @@ impl Store {
         on!(self.pools.read, db => sqlx::query_scalar("SELECT COUNT(*) FROM names_due").fetch_one(db).await)
     }
 
-    async fn names_of(&self, connection: ConnectionId, block: i64) -> Result<Vec<Name>> {
-        let names: Vec<Name> = on!(self.pools.read, db => sqlx::query_as(
+    async fn names_of(&self, connection: ConnectionId, block: i64) -> Result<Vec<Row>> {
+        let names: Vec<Row> = on!(self.pools.read, db => sqlx::query_as(
             "SELECT id, connection_id, type AS kind, name, sort_name, folded, gone_at IS NOT NULL AS is_gone,
                 created_at, modified_at
              FROM items WHERE id >= $1 AND id < $2")
@@ -153,12 +153,12 @@ impl Store {
     }
 
     /// Folds names that were stored before names were folded, or folded otherwise than today.
-    async fn fold_anew(&self, names: &[Name]) -> Result<bool> {
+    async fn fold_anew(&self, names: &[Row]) -> Result<bool> {
         let wrong = names.iter().filter_map(|it| {
             let (key, whole) = folded(&it.name);
             (key != it.sort_name || whole != it.folded).then_some((it, key, whole))
         });
-        let wrong: Vec<(&Name, String, Option<String>)> = wrong.take(FOLDED).collect();
+        let wrong: Vec<(&Row, String, Option<String>)> = wrong.take(FOLDED).collect();
         if wrong.is_empty() {
             return Ok(false);
         }
@@ -194,7 +194,7 @@ impl Store {
         within!(tx, db => sqlx::query(
             "INSERT INTO name_rosters (connection_id, block, roster, times) VALUES ($1, $2, $3, $4)
              ON CONFLICT (connection_id, block) DO UPDATE SET roster = excluded.roster, times = excluded.times")
-            .bind(due.connection_id).bind(due.block).bind(&kept.roster.roster).bind(&kept.roster.times).execute(db).await.map(Done::rows))?;
+            .bind(due.connection_id).bind(due.block).bind(&kept.written.roster).bind(&kept.written.times).execute(db).await.map(Done::rows))?;
         tx.commit().await
     }
 
