@@ -1,5 +1,7 @@
 //! One listing, from its cursor to its end.
 
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, Utc};
 use tokio::sync::{SemaphorePermit, mpsc};
 
@@ -13,6 +15,8 @@ use crate::store::{self, Coverage, Ended, NewSource, OpenSource, PageCounts, Pro
 /// Pages of a listing that are stored in one transaction: as many as came while the last ones were
 /// stored, but nobody who waits to write may wait long.
 const TOGETHER: usize = 3;
+/// A transaction that took longer is followed by a shorter one.
+const LONG: Duration = Duration::from_millis(30);
 /// How often a listing whose cursors die is begun again.
 const RESTARTS: u32 = 3;
 /// Empty pages in a row after which a listing is taken for endless.
@@ -133,8 +137,13 @@ impl<'a> Listing<'a> {
         mut pages: mpsc::Receiver<Fetched<'_>>,
     ) -> store::Result<()> {
         let mut together = Vec::new();
-        while pages.recv_many(&mut together, TOGETHER).await > 0 {
-            self.store(standing, &together).await?;
+        let mut most = TOGETHER;
+        while pages.recv_many(&mut together, most).await > 0 {
+            let took = self.store(standing, &together).await?;
+            most = match took > LONG {
+                true => (most / 2).max(1),
+                false => (most + 1).min(TOGETHER),
+            };
             together.clear();
         }
         Ok(())
@@ -162,15 +171,20 @@ impl<'a> Listing<'a> {
     }
 
     /// Stores pages and moves the cursor behind them, in one transaction; after the last one also how much
-    /// of the listing there is.
-    async fn store(&self, standing: &mut Standing, pages: &[Fetched<'_>]) -> store::Result<()> {
+    /// of the listing there is. Says how long others could not write.
+    async fn store(
+        &self,
+        standing: &mut Standing,
+        pages: &[Fetched<'_>],
+    ) -> store::Result<Duration> {
         let Some(Fetched { page: last, .. }) = pages.last() else {
-            return Ok(());
+            return Ok(Duration::ZERO);
         };
         let (run, connection) = (self.course.run.id, self.course.connection.id);
         let cost = self.course.api.meter().take();
         let (mut counts, mut removed, mut skipped) = (PageCounts::default(), 0, 0);
         let mut tx = self.course.parts.store.begin_in_turn().await?;
+        let begun = Instant::now();
         for Fetched { page, .. } in pages {
             counts += tx.save_items(connection, run, &page.items).await?;
             removed += tx.remove_items(connection, &page.gone).await?;
@@ -201,7 +215,7 @@ impl<'a> Listing<'a> {
         }
         tx.commit().await?;
         standing.at = last.next.clone();
-        Ok(())
+        Ok(begun.elapsed())
     }
 
     /// Notes how much there is of it, now that its end was reached.
