@@ -241,6 +241,8 @@ pub async fn start(settings: Settings, listener: TcpListener) -> Result<Running,
     let server = HttpServer::new(move || web::site(app.clone()))
         .listen(listener)
         .map_err(StartError::Server)?
+        // A page goes out in several parts, the last of which must not wait for the others' arrival.
+        .tcp_nodelay(true)
         .disable_signals()
         .shutdown_timeout(FINISH)
         .run();
