@@ -1,6 +1,6 @@
 //! One listing, from its cursor to its end.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::{SemaphorePermit, mpsc};
@@ -140,10 +140,7 @@ impl<'a> Listing<'a> {
         let mut most = TOGETHER;
         while pages.recv_many(&mut together, most).await > 0 {
             let took = self.store(standing, &together).await?;
-            most = match took > LONG {
-                true => (most / 2).max(1),
-                false => (most + 1).min(TOGETHER),
-            };
+            most = next_most(most, took);
             together.clear();
         }
         Ok(())
@@ -171,7 +168,7 @@ impl<'a> Listing<'a> {
     }
 
     /// Stores pages and moves the cursor behind them, in one transaction; after the last one also how much
-    /// of the listing there is. Says how long others could not write.
+    /// of the listing there is. Says how long others may have waited for it.
     async fn store(
         &self,
         standing: &mut Standing,
@@ -184,7 +181,6 @@ impl<'a> Listing<'a> {
         let cost = self.course.api.meter().take();
         let (mut counts, mut removed, mut skipped) = (PageCounts::default(), 0, 0);
         let mut tx = self.course.parts.store.begin_in_turn().await?;
-        let begun = Instant::now();
         for Fetched { page, .. } in pages {
             counts += tx.save_items(connection, run, &page.items).await?;
             removed += tx.remove_items(connection, &page.gone).await?;
@@ -213,9 +209,9 @@ impl<'a> Listing<'a> {
             self.end(&mut tx, last.cut_short.as_deref(), standing.skipped)
                 .await?;
         }
-        tx.commit().await?;
+        let took = tx.finish().await?;
         standing.at = last.next.clone();
-        Ok(begun.elapsed())
+        Ok(took)
     }
 
     /// Notes how much there is of it, now that its end was reached.
@@ -287,6 +283,14 @@ impl<'a> Listing<'a> {
             .settle(&self.open.name, Coverage::Partial, Some(&why))
             .await?;
         Ok(End::Settled)
+    }
+}
+
+/// How many pages may be stored together after a transaction of at most so many.
+fn next_most(most: usize, took: Duration) -> usize {
+    match took > LONG {
+        true => (most / 2).max(1),
+        false => (most + 1).min(TOGETHER),
     }
 }
 
@@ -374,6 +378,16 @@ mod tests {
         next.enumerate()
             .find(|(_, next)| path.leads_nowhere(next, empty))
             .map(|(at, _)| at)
+    }
+
+    #[test]
+    fn fewer_pages_are_stored_together_while_that_takes_long() {
+        let after = |times: &[Duration]| times.iter().copied().fold(TOGETHER, next_most);
+        let (long, short) = (LONG * 2, LONG / 2);
+        assert_eq!(after(&[long]), TOGETHER / 2);
+        assert_eq!(after(&[long; 5]), 1);
+        assert_eq!(after(&[long, long, short]), 2);
+        assert_eq!(after(&[short; 5]), TOGETHER);
     }
 
     #[test]

@@ -152,16 +152,13 @@ impl Store {
             let mut sql = Sql::on(&self.pools.read);
             sql.push("SELECT type AS kind, COUNT(*) AS n FROM (");
             filters.children(&mut sql, gone);
-            filters.since(&mut sql);
             sql.push(" LIMIT ")
                 .bind(MOST + 1)
                 .push(") AS children GROUP BY type");
             let counted: Vec<Counted> = sql.all(&self.pools.read).await?;
             counts.or_more |= counted.iter().map(|it| it.n).sum::<i64>() > MOST;
             for Counted { kind, n } in counted {
-                if filters.kind.as_ref().is_none_or(|wanted| *wanted == kind) {
-                    *counts.by_kind.entry(kind).or_default() += up_to_most(n);
-                }
+                *counts.by_kind.entry(kind).or_default() += up_to_most(n);
             }
         }
         Ok(counts)

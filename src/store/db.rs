@@ -361,11 +361,18 @@ impl Tx {
         if let Either::Postgres(tx) = &mut self.open {
             let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(number);
             deadline(lock.execute(&mut **tx)).await?;
+            // As long as it waited, it was in nobody's way.
+            self.since = Instant::now();
         }
         Ok(())
     }
 
-    pub async fn commit(mut self) -> Result<()> {
+    pub async fn commit(self) -> Result<()> {
+        self.finish().await.map(drop)
+    }
+
+    /// Commits, and says how long others may have waited for it.
+    pub async fn finish(mut self) -> Result<Duration> {
         self.write_news().await?;
         deadline(async {
             match self.open {
@@ -374,10 +381,9 @@ impl Tx {
             }
         })
         .await?;
-        // Whoever waits to write on SQLite has waited for this.
-        let duration_ms = self.since.elapsed().as_millis() as u64;
-        tracing::trace!(duration_ms, "written");
-        Ok(())
+        let took = self.since.elapsed();
+        tracing::trace!(duration_ms = took.as_millis() as u64, "written");
+        Ok(took)
     }
 }
 

@@ -82,14 +82,19 @@ impl Filters {
         self.words(sql);
     }
 
-    /// The children that the filters are about, from the index over parents, which has their types too.
+    /// The children that the filters are about, from the index over parents, which has their types and
+    /// times too.
     pub(super) fn children(&self, sql: &mut Sql, gone: bool) {
         let Some(above) = &self.parent else { return };
+        sql.push("SELECT id, connection_id, type FROM (");
         sql.push("SELECT id, connection_id, type FROM items WHERE connection_id IN ");
         sql.bind_all(self.connections.iter().map(|id| id.0));
         sql.push(" AND parent_id = ")
             .bind(above.id.as_str())
             .push(Self::gone_is(gone));
+        self.since(sql);
+        sql.push(" LIMIT ").bind(ALL).push(") AS all_children WHERE TRUE");
+        self.kind(sql);
     }
 
     /// What is in stock of one type, as far as its times fit.
