@@ -214,13 +214,16 @@ fn create_for_owner(path: &Path) -> std::io::Result<()> {
     options.open(path).map(drop)
 }
 
-/// One pool to read from and one to write through.
+/// Pools to read from and one to write through.
 ///
 /// SQLite has one writer at a time; with one connection for it, writers of this process queue here,
-/// in order, and not in SQLite's busy loop. On PostgreSQL both are the same pool.
+/// in order, and not in SQLite's busy loop. On PostgreSQL all are the same pool.
 pub(super) struct Pools {
     pub read: Pool,
     pub write: Pool,
+    /// To read for work that nobody waits for. Such work looks at everything once; through the readers
+    /// of pages it would fill the memory of each with what no page asks for.
+    pub behind: Pool,
     turns: Arc<Semaphore>,
     /// Writes in turn so far.
     in_turn: AtomicU32,
@@ -253,20 +256,20 @@ impl Pools {
         // its last connection SQLite would take its log away, under whoever comes in at that moment.
         let mut start = start_sqlite(&options.clone().busy_timeout(START_WAIT)).await?;
         migrations::run_on_sqlite(&mut start).await?;
-        let write = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(DEADLINE)
-            .connect_with(options.clone())
-            .await?;
-        let read = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(DEADLINE)
-            .connect_with(options.create_if_missing(false).pragma("query_only", "on"))
-            .await?;
+        let pool = |most, options| {
+            let pool = SqlitePoolOptions::new().max_connections(most);
+            pool.acquire_timeout(DEADLINE).connect_with(options)
+        };
+        let reading = options.clone().create_if_missing(false);
+        let reading = reading.pragma("query_only", "on");
+        let write = pool(1, options).await?;
+        let read = pool(READERS, reading.clone()).await?;
+        let behind = pool(1, reading).await?;
         start.close().await?;
         Ok(Self {
             read: Either::Sqlite(read),
             write: Either::Sqlite(write),
+            behind: Either::Sqlite(behind),
             turns: Arc::new(Semaphore::new(IN_TURN_ON_SQLITE)),
             in_turn: AtomicU32::new(0),
         })
@@ -283,6 +286,7 @@ impl Pools {
         migrations::run_on_postgres(&pool).await?;
         Ok(Self {
             read: Either::Postgres(pool.clone()),
+            behind: Either::Postgres(pool.clone()),
             write: Either::Postgres(pool),
             turns: Arc::new(Semaphore::new(IN_TURN_ON_POSTGRES)),
             in_turn: AtomicU32::new(0),
@@ -320,7 +324,7 @@ impl Pools {
     /// Carries SQLite's log over to the file while nobody writes in turn. Others may write meanwhile; the
     /// log begins anew with the next write once all of it is carried over.
     async fn carry_over(&self) {
-        let Either::Sqlite(pool) = &self.read else {
+        let Either::Sqlite(pool) = &self.behind else {
             return;
         };
         let _turn = self.turns.acquire().await;

@@ -93,7 +93,9 @@ impl Filters {
             .bind(above.id.as_str())
             .push(Self::gone_is(gone));
         self.since(sql);
-        sql.push(" LIMIT ").bind(ALL).push(") AS all_children WHERE TRUE");
+        sql.push(" LIMIT ")
+            .bind(ALL)
+            .push(") AS all_children WHERE TRUE");
         self.kind(sql);
     }
 

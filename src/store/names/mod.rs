@@ -117,7 +117,7 @@ impl Row {
 impl Store {
     /// Lists the names of one block that is due, and says whether there may be more to do.
     pub async fn list_some_names(&self) -> Result<bool> {
-        let due: Option<DueBlock> = on!(self.pools.read, db => sqlx::query_as(
+        let due: Option<DueBlock> = on!(self.pools.behind, db => sqlx::query_as(
             "SELECT connection_id, block, at FROM names_due WHERE at <= (SELECT now FROM clock) - $1
              ORDER BY at LIMIT 1").bind(QUIET_MS).fetch_optional(db).await)?;
         let Some(due) = due else { return Ok(false) };
@@ -137,11 +137,11 @@ impl Store {
 
     /// How many blocks are still due.
     pub async fn names_left(&self) -> Result<i64> {
-        on!(self.pools.read, db => sqlx::query_scalar("SELECT COUNT(*) FROM names_due").fetch_one(db).await)
+        on!(self.pools.behind, db => sqlx::query_scalar("SELECT COUNT(*) FROM names_due").fetch_one(db).await)
     }
 
     async fn names_of(&self, connection: ConnectionId, block: i64) -> Result<Vec<Row>> {
-        let names: Vec<Row> = on!(self.pools.read, db => sqlx::query_as(
+        let names: Vec<Row> = on!(self.pools.behind, db => sqlx::query_as(
             "SELECT id, connection_id, type AS kind, name, sort_name, folded, gone_at IS NOT NULL AS is_gone,
                 created_at, modified_at
              FROM items WHERE id >= $1 AND id < $2")
