@@ -110,6 +110,24 @@ pub struct Kind {
     pub many: &'static str,
     /// Whether others stand in it.
     pub directory: bool,
+    pub fields: Fields,
+}
+
+/// Where in a record of a type its fields are. Places are JSON pointers.
+pub struct Fields {
+    /// The object whose members they are; empty for the record itself.
+    pub at: &'static str,
+    /// Where the record that it stands in says what they are called that are named by ids.
+    pub named_above: Option<&'static str>,
+}
+
+impl Fields {
+    pub const fn at(at: &'static str) -> Self {
+        Self {
+            at,
+            named_above: None,
+        }
+    }
 }
 
 /// A sort of listing that is read to its end by itself.

@@ -66,6 +66,12 @@ impl Store {
         }))
     }
 
+    /// The record of an item as it came.
+    pub async fn raw(&self, of: &ListRow) -> Result<Option<Vec<u8>>> {
+        on!(self.pools.read, db => sqlx::query_scalar("SELECT raw FROM item_raws WHERE item_id = $1")
+            .bind(of.id).fetch_optional(db).await)
+    }
+
     /// Some of what stands in an item, the latest changed first.
     pub async fn children_of(&self, of: &ListRow, limit: usize) -> Result<Vec<Child>> {
         on!(self.pools.read, db => sqlx::query_as(

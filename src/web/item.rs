@@ -1,14 +1,17 @@
 //! `GET /items/{connection}/{type}/{id}`: one item, as a page of its own or beside the list.
 
+use std::collections::HashMap;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::errors::{Result, WebError};
+use super::fields::{Field, fields, names};
 use super::guard::SignedIn;
 use super::page::{Chrome, Here, ProviderView, When, capital, is_web_link};
 use super::parameters::Parameters;
-use super::raw::{Field, fields, formatted};
+use super::raw::formatted;
 use super::tree::{Branch, Level};
 use super::{App, fragment, urls};
 use crate::item::ConnectionId;
@@ -80,11 +83,12 @@ pub async fn item_show(
         return Ok(fragment::html(Branch { level }.render()?));
     }
     let above = app.store.above(&whole.row).await?;
+    let fields = fields_of(&app, provider, &whole, above.last()).await?;
     let page = ItemPage {
         chrome: Chrome::new(&whole.row.name, Here::Items, Some(&sign_in)),
         provider: provider.into(),
         above: above.iter().map(Crumb::new).collect(),
-        item: ItemView::new(whole, provider, Utc::now()),
+        item: ItemView::new(whole, fields, provider, Utc::now()),
         connection: connection.id,
         account: account(connection),
         level,
@@ -94,6 +98,27 @@ pub async fn item_show(
         false => page.render()?,
     };
     Ok(fragment::html(html))
+}
+
+/// The fields of an item, called as what it stands in says.
+async fn fields_of(
+    app: &App,
+    provider: &Description,
+    whole: &Whole,
+    above: Option<&ListRow>,
+) -> Result<Vec<Field>> {
+    let Some(kind) = provider.kind(&whole.row.kind) else {
+        return Ok(Vec::new());
+    };
+    let called = match (kind.fields.named_above, above) {
+        (Some(at), Some(above)) => {
+            let above = app.store.raw(above).await?.unwrap_or_default();
+            names(&String::from_utf8_lossy(&above), at)
+        }
+        _ => HashMap::new(),
+    };
+    let raw = String::from_utf8_lossy(&whole.raw);
+    Ok(fields(&raw, &kind.fields, &called))
 }
 
 fn account(connection: Connection) -> String {
@@ -110,7 +135,7 @@ impl Crumb {
 }
 
 impl ItemView {
-    fn new(whole: Whole, provider: &Description, now: DateTime<Utc>) -> Self {
+    fn new(whole: Whole, fields: Vec<Field>, provider: &Description, now: DateTime<Utc>) -> Self {
         let Whole { row, raw, seen_at } = whole;
         let kind = provider.kind(&row.kind);
         let when = |time| When::new(time, now);
@@ -126,7 +151,7 @@ impl ItemView {
             modified: row.modified.map(when),
             seen: seen_at.map(when),
             gone: row.gone.map(when),
-            fields: fields(&raw),
+            fields,
             raw: formatted(&raw),
         }
     }

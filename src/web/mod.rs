@@ -14,6 +14,7 @@ mod docs;
 mod error_page;
 mod error_words;
 mod errors;
+mod fields;
 mod form;
 mod fragment;
 mod guard;

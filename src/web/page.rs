@@ -91,9 +91,13 @@ impl When {
         Self {
             iso: time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
             relative: relative(time, now),
-            exact: time.format("%-d %B %Y, %H:%M UTC").to_string(),
+            exact: exact(time),
         }
     }
+}
+
+pub fn exact(time: DateTime<Utc>) -> String {
+    time.format("%-d %B %Y, %H:%M UTC").to_string()
 }
 
 fn relative(time: DateTime<Utc>, now: DateTime<Utc>) -> String {

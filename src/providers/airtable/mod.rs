@@ -13,8 +13,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{
-    Description, Identity, Kind, Page, Person, Pkce, Provider, Read, Scope, Source, Stream,
-    TokensFrom,
+    Description, Fields as FieldsOf, Identity, Kind, Page, Person, Pkce, Provider, Read, Scope,
+    Source, Stream, TokensFrom,
 };
 use crate::client::{
     Api, Budget, Call, ClientAuth, Dialect, Encoding, Failure, FailureKind, Limit, OAuthClient,
@@ -62,7 +62,13 @@ static DESCRIPTION: Description = Description {
     kinds: &[
         kind("base", "base", BASES, true),
         kind("table", "table", TABLES, true),
-        kind("record", "record", RECORDS, false),
+        Kind {
+            fields: FieldsOf {
+                named_above: Some("/fields"),
+                ..FieldsOf::at("/fields")
+            },
+            ..kind("record", "record", RECORDS, false)
+        },
     ],
     streams: &[
         Stream {
@@ -121,6 +127,7 @@ const fn kind(name: &'static str, one: &'static str, many: &'static str, directo
         one,
         many,
         directory,
+        fields: FieldsOf::at(""),
     }
 }
 

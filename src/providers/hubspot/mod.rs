@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use super::{Description, Identity, Kind, Page, Pkce, Provider, Read, Scope, Stream, TokensFrom};
+use super::{
+    Description, Fields, Identity, Kind, Page, Pkce, Provider, Read, Scope, Stream, TokensFrom,
+};
 use crate::client::{
     Api, Budget, Call, ClientAuth, Dialect, Encoding, Failure, FailureKind, Limit, OAuthClient,
     TokenAnswer,
@@ -107,6 +109,7 @@ const fn kind(name: &'static str, one: &'static str, many: &'static str) -> Kind
         one,
         many,
         directory: false,
+        fields: Fields::at("/properties"),
     }
 }
 

@@ -11,7 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{
-    Description, Identity, Kind, Page, Pkce, Provider, Read, Stream, TokensFrom, is_invalid_grant,
+    Description, Fields, Identity, Kind, Page, Pkce, Provider, Read, Stream, TokensFrom,
+    is_invalid_grant,
 };
 use crate::client::{
     Api, Budget, Call, ClientAuth, Dialect, Encoding, Failure, FailureKind, Limit, OAuthClient,
@@ -128,6 +129,7 @@ const fn kind(name: &'static str, one: &'static str, many: &'static str) -> Kind
         one,
         many,
         directory: true,
+        fields: Fields::at("/properties"),
     }
 }
 

@@ -14,8 +14,8 @@ use tributary::client::{
 };
 use tributary::item::{Item, clean_name};
 use tributary::providers::{
-    Description, Identity, Kind, Page, Person, Pkce, Provider, Read, Scope, Stream, TokensFrom,
-    is_invalid_grant,
+    Description, Fields, Identity, Kind, Page, Person, Pkce, Provider, Read, Scope, Stream,
+    TokensFrom, is_invalid_grant,
 };
 
 pub struct Ledger;
@@ -55,6 +55,7 @@ static DESCRIPTION: Description = Description {
         one: "entry",
         many: "entries",
         directory: false,
+        fields: Fields::at(""),
     }],
     streams: &[Stream {
         name: "entries",
