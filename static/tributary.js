@@ -7,6 +7,8 @@
   const beside = () => document.getElementById('beside');
   let opener = null; // the link whose item stands beside the list
   let pressed = null; // what asked for the swap that is on; htmx forgets one that goes by it
+  let opened = false; // whether the swap that is on has put an item there
+  let step = null; // the address at which an item that is open is a step of the browser's history
   let last = null; // the row after which more is to come
 
   const isProgress = (element) => element?.hasAttribute('hx-sse:connect');
@@ -28,12 +30,30 @@
     opener = link;
   };
 
-  const close = () => {
+  const putAway = () => {
     const back = opener?.isConnected ? opener : document.getElementById('main');
     beside().replaceChildren();
     mark(null);
     go(back);
   };
+
+  // Going back puts an item away that was opened beside the list, and leaves the list as it is.
+  const close = () => (step ? history.back() : putAway());
+
+  document.addEventListener('htmx:before:history:restore', (event) => {
+    const onlyTheItem = step === location.href && beside()?.firstElementChild;
+    step = null;
+    if (!onlyTheItem) return;
+    event.preventDefault();
+    // Browsers go on to where the list was when the item came.
+    const at = window.scrollY;
+    window.addEventListener('scroll', () => window.scrollTo(0, at), { once: true, signal: AbortSignal.timeout(300) });
+    putAway();
+  });
+
+  for (const moved of ['push', 'replace']) {
+    document.addEventListener(`htmx:after:history:${moved}`, () => { step = null; });
+  }
 
   const copy = async (button) => {
     await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent.trim());
@@ -91,7 +111,17 @@
       name.dataset.met = '';
       mark(source);
       go(name);
+      opened = true;
     }
+  });
+
+  // Only now has htmx noted the step before.
+  document.addEventListener('htmx:finally:swap', () => {
+    if (opened && !step) {
+      history.pushState({ htmx: true }, '');
+      step = location.href;
+    }
+    opened = false;
   });
 
   show();

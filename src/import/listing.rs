@@ -354,23 +354,29 @@ impl Path {
 fn without_the_unstorable(mut page: Page) -> Page {
     let read = page.items.len();
     page.items.retain(is_storable);
+    for item in &mut page.items {
+        // Without its address a record is still worth having.
+        item.url.take_if(|url| !fits(url, LONGEST_URL));
+    }
     page.skipped += read - page.items.len();
     page
 }
 
-/// An id or an address with control characters is no id and no address; PostgreSQL would refuse it.
 fn is_storable(item: &Item) -> bool {
-    let fits = |text: &str, longest| text.len() <= longest && !text.chars().any(char::is_control);
-    let url = item.url.as_deref().unwrap_or_default();
-    !item.id.is_empty()
-        && fits(&item.id, LONGEST_ID)
-        && fits(&item.container, LONGEST_ID)
-        && fits(url, LONGEST_URL)
+    !item.id.is_empty() && fits(&item.id, LONGEST_ID) && fits(&item.container, LONGEST_ID)
+}
+
+/// An id or an address with control characters is no id and no address; PostgreSQL would refuse it.
+fn fits(text: &str, longest: usize) -> bool {
+    text.len() <= longest && !text.chars().any(char::is_control)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::value::RawValue;
+
     use super::*;
+    use crate::item::Item;
 
     fn nowhere_after(cursors: impl Iterator<Item = u32>, empty: bool) -> Option<usize> {
         let mut path = Path::from(None);
@@ -378,6 +384,38 @@ mod tests {
         next.enumerate()
             .find(|(_, next)| path.leads_nowhere(next, empty))
             .map(|(at, _)| at)
+    }
+
+    #[test]
+    fn a_record_whose_address_cannot_be_stored_is_kept_without_it() {
+        let item = |id: &str, url: &str| Item {
+            container: String::new(),
+            kind: "contact",
+            id: id.into(),
+            name: "Ada".into(),
+            created: None,
+            modified: None,
+            url: Some(url.into()),
+            parent: None,
+            substance: None,
+            raw: RawValue::from_string("{}".into()).unwrap(),
+        };
+        let read = Page {
+            items: vec![
+                item("1", "https://x.test/1"),
+                item("2", "https://x.test/\u{0}"),
+                item("3\u{0}", "https://x.test/3"),
+            ],
+            ..Page::default()
+        };
+        let page = without_the_unstorable(read);
+        let kept: Vec<_> = page
+            .items
+            .iter()
+            .map(|it| (&*it.id, it.url.as_deref()))
+            .collect();
+        assert_eq!(kept, [("1", Some("https://x.test/1")), ("2", None)]);
+        assert_eq!(page.skipped, 1);
     }
 
     #[test]

@@ -156,13 +156,13 @@ impl Tx {
 }
 
 impl Store {
-    /// What has become of a workspace's items since a change, the oldest first; since the oldest that is
-    /// kept for zero. `None` where some behind it are kept no more. Changes of items whose connection
+    /// What has become of a workspace's items since a change, the oldest first; without one since the
+    /// oldest that is kept. `None` where some behind it are kept no more. Changes of items whose connection
     /// was removed are left out, for that it was is told.
     pub async fn changes(
         &self,
         workspace: WorkspaceId,
-        after: i64,
+        after: Option<i64>,
         limit: usize,
     ) -> Result<Option<Feed>> {
         let mut from = after;
@@ -171,17 +171,17 @@ impl Store {
                 return Ok(None);
             };
             // Where none is left to tell of those that were looked at, there may be some behind them.
-            if !feed.changes.is_empty() || feed.last == from {
+            if !feed.changes.is_empty() || Some(feed.last) == from {
                 return Ok(Some(feed));
             }
-            from = feed.last;
+            from = Some(feed.last);
         }
     }
 
     async fn some_changes(
         &self,
         workspace: WorkspaceId,
-        after: i64,
+        after: Option<i64>,
         limit: usize,
     ) -> Result<Option<Feed>> {
         let told: Vec<Told> = on!(self.pools.read, db => sqlx::query_as(
@@ -189,12 +189,13 @@ impl Store {
              FROM (SELECT * FROM changes WHERE workspace_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) h
              LEFT JOIN connections c ON c.id = h.connection_id AND c.disconnected_at IS NULL
              ORDER BY h.seq")
-            .bind(workspace).bind(after).bind(LOOK).fetch_all(db).await)?;
+            .bind(workspace).bind(after.unwrap_or(0)).bind(LOOK).fetch_all(db).await)?;
         // Only now: what was forgotten meanwhile is not missed without a word.
-        if after > 0 && after < self.forgotten_changes(workspace).await? {
+        let forgotten = self.forgotten_changes(workspace).await?;
+        if after.is_some_and(|after| after < forgotten) {
             return Ok(None);
         }
-        let mut last = after;
+        let mut last = after.unwrap_or(forgotten);
         let mut wanted = Vec::new();
         for told in told {
             if wanted.len() == limit {

@@ -6,7 +6,7 @@ use std::pin::pin;
 use futures_util::StreamExt;
 
 use super::db::on;
-use super::list::Filters;
+use super::list::{Filters, Span};
 use super::marks::{PARTS, Stock};
 use super::names::Found;
 use super::sql::Sql;
@@ -41,10 +41,34 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Learns from the first page of a list, be it of one type or of all: what it shows is there, and
+    /// where it is the whole list nothing else is.
+    pub(super) fn learn(&mut self, kind: Option<&str>, page: &Span) {
+        let is_all = page.next.is_none();
+        if is_all && kind.is_none() {
+            *self = Self::default();
+        }
+        let mut met: BTreeMap<&str, i64> = kind.map(|kind| (kind, 0)).into_iter().collect();
+        for row in &page.rows {
+            *met.entry(&row.kind).or_default() += 1;
+        }
+        for (kind, n) in met {
+            let known = self.of(kind);
+            let at_least = Count {
+                n: known.n.max(n),
+                ..known
+            };
+            let count = if is_all { exactly(n) } else { at_least };
+            self.by_kind.insert(kind.to_owned(), count);
+        }
+    }
+
     pub fn of(&self, kind: &str) -> Count {
-        let mut count = self.by_kind.get(kind).copied().unwrap_or_default();
-        count.or_more |= self.or_more;
-        count
+        let none = Count {
+            n: 0,
+            or_more: self.or_more,
+        };
+        self.by_kind.get(kind).copied().unwrap_or(none)
     }
 
     pub fn total(&self) -> Count {
@@ -156,9 +180,11 @@ impl Store {
                 .bind(MOST + 1)
                 .push(") AS children GROUP BY type");
             let counted: Vec<Counted> = sql.all(&self.pools.read).await?;
-            counts.or_more |= counted.iter().map(|it| it.n).sum::<i64>() > MOST;
+            let or_more = counted.iter().map(|it| it.n).sum::<i64>() > MOST;
+            counts.or_more |= or_more;
             for Counted { kind, n } in counted {
-                *counts.by_kind.entry(kind).or_default() += up_to_most(n);
+                let n = n.min(MOST);
+                *counts.by_kind.entry(kind).or_default() += Count { n, or_more };
             }
         }
         Ok(counts)
@@ -201,7 +227,11 @@ impl Store {
 
 /// What was counted of all of them, or of some.
 fn counted(by_kind: BTreeMap<String, i64>, all: bool) -> Counts {
-    let count = |(kind, n)| (kind, up_to_most(n));
+    let count = |(kind, n): (String, i64)| {
+        let or_more = !all || n > MOST;
+        let n = n.min(MOST);
+        (kind, Count { n, or_more })
+    };
     Counts {
         by_kind: by_kind.into_iter().map(count).collect(),
         or_more: !all,

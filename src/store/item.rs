@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
-use super::list::{ListRow, ROW, Row};
+use super::list::{Above, Filters, ListRow, ROW, Row};
+use super::sql::Sql;
 use super::{Result, Store, on, time};
 use crate::item::{ConnectionId, WorkspaceId};
 
@@ -31,6 +32,42 @@ pub struct Child {
     pub id: String,
 }
 
+/// The containers of these connections, or the one that is named. An id may stand in any of them, and the
+/// index that has it begins with them: so they are gone through from one to the next, and not the items.
+fn push_containers(sql: &mut Sql, connections: &[ConnectionId], named: Option<&str>) {
+    let ids = connections.iter().map(|id| id.0);
+    if let Some(named) = named {
+        sql.push("WITH containers (of_connection, container) AS (SELECT id, CAST(")
+            .bind(named)
+            .push(" AS TEXT) FROM connections WHERE id IN ")
+            .bind_all(ids)
+            .push(") ");
+        return;
+    }
+    sql.push(
+        "WITH RECURSIVE containers (of_connection, container) AS (
+            SELECT id, (SELECT MIN(i.container) FROM items i WHERE i.connection_id = connections.id)
+            FROM connections WHERE id IN ",
+    );
+    sql.bind_all(ids);
+    sql.push(
+        " UNION ALL SELECT of_connection, (SELECT MIN(i.container) FROM items i
+                WHERE i.connection_id = containers.of_connection
+                    AND i.container > containers.container)
+            FROM containers WHERE container IS NOT NULL) ",
+    );
+}
+
+/// From which rows, called `i`: those of that id in the containers, of whatever type there is.
+fn push_called(sql: &mut Sql, id: &str) {
+    sql.push(
+        " FROM containers JOIN item_counts k ON k.connection_id = containers.of_connection
+         JOIN items i ON i.connection_id = containers.of_connection
+            AND i.container = containers.container AND i.type = k.type AND i.provider_id = ",
+    );
+    sql.bind(id).push(" WHERE TRUE");
+}
+
 impl Store {
     /// An item of the workspace.
     pub async fn item(&self, workspace: WorkspaceId, key: &ItemKey<'_>) -> Result<Option<Whole>> {
@@ -38,20 +75,18 @@ impl Store {
         if [key.kind, key.id].iter().any(|text| text.contains('\0')) {
             return Ok(None);
         }
-        let row: Option<Row> = on!(self.pools.read, db => {
-            let mut sql = QueryBuilder::new("SELECT ");
-            sql.push(ROW).push(
-                " FROM items i WHERE EXISTS (SELECT 1 FROM connections c WHERE c.id = i.connection_id
-                    AND c.disconnected_at IS NULL AND c.workspace_id = ").push_bind(workspace)
-                .push(") AND i.connection_id = ").push_bind(key.connection)
-                .push(" AND i.type = ").push_bind(key.kind)
-                .push(" AND i.provider_id = ").push_bind(key.id);
-            if let Some(container) = key.container {
-                sql.push(" AND i.container = ").push_bind(container);
-            }
-            sql.push(" ORDER BY i.gone_at IS NOT NULL, i.container LIMIT 1")
-                .build_query_as().fetch_optional(db).await
-        })?;
+        let mut sql = Sql::on(&self.pools.read);
+        push_containers(&mut sql, &[key.connection], key.container);
+        sql.push("SELECT ").push(ROW);
+        push_called(&mut sql, key.id);
+        sql.push(" AND i.type = ").bind(key.kind);
+        sql.push(
+            " AND EXISTS (SELECT 1 FROM connections c WHERE c.id = i.connection_id
+                AND c.disconnected_at IS NULL AND c.workspace_id = ",
+        );
+        sql.bind(workspace.0)
+            .push(") ORDER BY i.gone_at IS NOT NULL, i.container LIMIT 1");
+        let row = sql.all::<Row>(&self.pools.read).await?.pop();
         let Some(row) = row.map(ListRow::from) else {
             return Ok(None);
         };
@@ -70,6 +105,51 @@ impl Store {
     pub async fn raw(&self, of: &ListRow) -> Result<Option<Vec<u8>>> {
         on!(self.pools.read, db => sqlx::query_scalar("SELECT raw FROM item_raws WHERE item_id = $1")
             .bind(of.id).fetch_optional(db).await)
+    }
+
+    /// What this parent is called here, or its id where it is known only by what stands in it.
+    pub async fn name_above(
+        &self,
+        connections: &[ConnectionId],
+        above: &Above,
+    ) -> Result<Option<String>> {
+        if connections.is_empty() {
+            return Ok(None);
+        }
+        let mut sql = Sql::on(&self.pools.read);
+        push_containers(&mut sql, connections, above.container.as_deref());
+        sql.push("SELECT i.name");
+        push_called(&mut sql, &above.id);
+        sql.push(" LIMIT 1");
+        let named: Vec<(String,)> = sql.all(&self.pools.read).await?;
+        if let Some((name,)) = named.into_iter().next() {
+            return Ok(Some(name));
+        }
+        let is_above = self.holds_some(connections, above, false).await?
+            || self.holds_some(connections, above, true).await?;
+        Ok(is_above.then(|| above.id.clone()))
+    }
+
+    /// Whether something that is gone, or is not, stands in this parent.
+    async fn holds_some(
+        &self,
+        connections: &[ConnectionId],
+        above: &Above,
+        gone: bool,
+    ) -> Result<bool> {
+        let mut sql = Sql::on(&self.pools.read);
+        sql.push("SELECT parent_id FROM items WHERE connection_id IN ")
+            .bind_all(connections.iter().map(|id| id.0))
+            .push(" AND parent_id = ")
+            .bind(above.id.as_str())
+            .push(Filters::gone_is(gone));
+        if let Some(container) = &above.container {
+            sql.push(" AND parent_container = ")
+                .bind(container.as_str());
+        }
+        sql.push(" LIMIT 1");
+        let some: Vec<(String,)> = sql.all(&self.pools.read).await?;
+        Ok(!some.is_empty())
     }
 
     /// Some of what stands in an item, the latest changed first.

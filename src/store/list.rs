@@ -176,7 +176,11 @@ impl Store {
             ..query.filters.clone()
         };
         let counts = self.count(&filters, &found);
-        tokio::try_join!(self.span(query, &found), counts)
+        let (span, mut counts) = tokio::try_join!(self.span(query, &found), counts)?;
+        if query.after.is_none() {
+            counts.learn(query.filters.kind.as_deref(), &span);
+        }
+        Ok((span, counts))
     }
 
     async fn span(&self, query: &ListQuery, found: &Found) -> Result<Span> {
@@ -205,44 +209,5 @@ impl Store {
         let mut rows: HashMap<i64, Row> = rows.into_iter().map(|row| (row.id, row)).collect();
         let in_order = ids.iter().filter_map(|id| rows.remove(id));
         Ok(in_order.map(ListRow::from).collect())
-    }
-
-    /// What this parent is called here, or its id where it is known only by what stands in it.
-    pub async fn name_above(
-        &self,
-        connections: &[ConnectionId],
-        above: &Above,
-    ) -> Result<Option<String>> {
-        if connections.is_empty() {
-            return Ok(None);
-        }
-        let questions = [
-            (
-                "SELECT name FROM items WHERE connection_id IN ",
-                " AND provider_id = ",
-                " AND container = ",
-            ),
-            (
-                "SELECT parent_id FROM items WHERE connection_id IN ",
-                " AND parent_id = ",
-                " AND parent_container = ",
-            ),
-        ];
-        for (of, id, container) in questions {
-            let mut sql = Sql::on(&self.pools.read);
-            sql.push(of)
-                .bind_all(connections.iter().map(|id| id.0))
-                .push(id)
-                .bind(above.id.as_str());
-            if let Some(within) = &above.container {
-                sql.push(container).bind(within.as_str());
-            }
-            sql.push(" LIMIT 1");
-            let found: Vec<(String,)> = sql.all(&self.pools.read).await?;
-            if let Some((name,)) = found.into_iter().next() {
-                return Ok(Some(name));
-            }
-        }
-        Ok(None)
     }
 }

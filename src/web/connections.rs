@@ -61,6 +61,8 @@ struct ConnectionProgress {
     run: Option<RunView>,
     /// Why there may be nothing, where an import has ended without anything.
     shares_nothing: Option<&'static str>,
+    /// What was asked for and not granted.
+    lacks: String,
     /// What imports take of a month's calls, where those are limited.
     cost: Option<String>,
     newest: Vec<ItemRow>,
@@ -202,9 +204,11 @@ async fn progress(app: &App, sign_in: &SignIn, id: ConnectionId) -> Result<Conne
         }
         None => None,
     };
+    let configured = app.providers.find(provider.slug);
     Ok(ConnectionProgress {
         provider: provider.into(),
-        on: app.providers.find(provider.slug).is_some(),
+        on: configured.is_some(),
+        lacks: configured.map_or(String::new(), |it| lacking(it, &connection.scopes)),
         shares_nothing: provider
             .shares_nothing
             .filter(|_| read && connection.items == 0),
@@ -214,6 +218,15 @@ async fn progress(app: &App, sign_in: &SignIn, id: ConnectionId) -> Result<Conne
         run: run.map(|run| RunView::new(&run, provider, now)),
         cost,
     })
+}
+
+/// What an account has not granted, where its provider says what it has.
+fn lacking(provider: &Configured, granted: &[String]) -> String {
+    let missing: Vec<&str> = match granted {
+        [] => Vec::new(),
+        granted => provider.missing(granted).collect(),
+    };
+    missing.join(", ")
 }
 
 fn connection_view(

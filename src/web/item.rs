@@ -27,6 +27,8 @@ struct ItemPage {
     connection: ConnectionId,
     above: Vec<Crumb>,
     item: ItemView,
+    /// The list of what stands in it.
+    inside: String,
     level: Level,
 }
 
@@ -88,6 +90,7 @@ pub async fn item_show(
         chrome: Chrome::new(&whole.row.name, Here::Items, Some(&sign_in)),
         provider: provider.into(),
         above: above.iter().map(Crumb::new).collect(),
+        inside: urls::items_in(&whole.row),
         item: ItemView::new(whole, fields, provider, Utc::now()),
         connection: connection.id,
         account: account(connection),

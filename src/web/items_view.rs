@@ -1,8 +1,8 @@
 //! What stands around the rows of the list: the form, the filters that are on, the types, the orders.
 
 use super::App;
-use super::list_parameters::{ListParameters, SORTS};
-use super::page::{Choice, capital, grouped};
+use super::list_parameters::{ListParameters, SORTS, Since};
+use super::page::{Choice, capital, exact, grouped};
 use crate::providers::Kind;
 use crate::store::{Connection, Count, Counts, Sort, SortBy};
 
@@ -158,7 +158,7 @@ pub fn chips(
         .parent
         .as_ref()
         .map(|above| parent.unwrap_or_else(|| above.id.clone()));
-    let since = view.modified_since.as_ref().map(|since| since.text.clone());
+    let since = view.modified_since.as_ref().map(in_words);
     chip("Search", view.q.clone(), &|view| view.q = None);
     chip("Provider", provider.map(|it| it.name.to_owned()), &|view| {
         view.provider = None
@@ -177,6 +177,13 @@ pub fn chips(
         view.gone = false
     });
     chips
+}
+
+fn in_words(since: &Since) -> String {
+    match since.text.contains(':') {
+        true => exact(since.time),
+        false => since.time.format("%-d %B %Y").to_string(),
+    }
 }
 
 /// A type to choose, with how many there are.

@@ -21,8 +21,6 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Looking takes this part of the time, however large a run is, but nobody is left without a word for long.
 const LOOKING: u32 = 20;
 const SELDOM: Duration = Duration::from_secs(5);
-/// How often it is looked whether whoever watches is still signed in.
-const ASK: Duration = Duration::from_secs(3);
 /// After this long without a word something is said, so that nobody on the way takes us for dead, and
 /// a browser that has left is noticed.
 const QUIET: Duration = Duration::from_secs(15);
@@ -112,7 +110,6 @@ where
         draw,
         shown: None,
         spoken: Instant::now(),
-        asked: Instant::now(),
         pause: Duration::ZERO,
         ended: false,
     };
@@ -132,7 +129,6 @@ struct Live<P, D> {
     draw: D,
     shown: Option<P>,
     spoken: Instant,
-    asked: Instant,
     pause: Duration,
     ended: bool,
 }
@@ -179,12 +175,10 @@ impl<P: Picture, D: AsyncFn(&App, &SignIn) -> Result<P>> Live<P, D> {
     }
 
     async fn picture(&mut self) -> Result<P> {
-        if self.asked.elapsed() >= ASK {
-            let known = guard::live(&self.app, self.sign_in.id).await?;
-            let same = |now: &SignIn| now.workspace_id == self.sign_in.workspace_id;
-            known.filter(same).ok_or(WebError::SignedOut)?;
-            self.asked = Instant::now();
-        }
+        // Nothing more is shown to whoever has been signed out or removed meanwhile.
+        let known = guard::live(&self.app, self.sign_in.id).await?;
+        let same = |now: &SignIn| now.workspace_id == self.sign_in.workspace_id;
+        known.filter(same).ok_or(WebError::SignedOut)?;
         (self.draw)(&self.app, &self.sign_in).await
     }
 

@@ -284,8 +284,9 @@ pub struct ItemRow {
     pub name: String,
     pub kind: String,
     pub provider: ProviderView,
-    /// The account, and in it what the item stands in.
-    pub place: String,
+    pub account: String,
+    /// What it stands in within the account, outermost first.
+    pub path: String,
     /// The name of what it stands in.
     pub parent: Option<String>,
     pub url: Option<String>,
@@ -307,7 +308,6 @@ impl ItemRow {
     ) -> Self {
         let path = path.unwrap_or_default();
         let parent = path.last().cloned();
-        let place = [vec![account.to_owned()], path].concat();
         let kind = provider
             .kind(&row.kind)
             .map_or(row.kind.as_str(), |kind| kind.one);
@@ -316,7 +316,8 @@ impl ItemRow {
             kind: capital(kind),
             name: row.name,
             provider: provider.into(),
-            place: place.join(" / "),
+            account: account.to_owned(),
+            path: path.join(" / "),
             parent,
             url: row.url.filter(|url| is_web_link(url)),
             created: row.created.map(|time| When::new(time, now)),

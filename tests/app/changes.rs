@@ -35,17 +35,22 @@ async fn workspace(store: &Store, connections: usize) -> (WorkspaceId, Vec<(Conn
 }
 
 /// The feed behind a change to its end, so many at a time.
-async fn follow(store: &Store, workspace: WorkspaceId, after: i64, limit: usize) -> Vec<Change> {
+async fn follow(
+    store: &Store,
+    workspace: WorkspaceId,
+    after: impl Into<Option<i64>>,
+    limit: usize,
+) -> Vec<Change> {
     let mut all = Vec::new();
-    let mut last = after;
+    let mut last = after.into();
     loop {
         let feed = store.changes(workspace, last, limit).await;
         let feed = feed.expect("an answer").expect("all is kept");
-        assert!(feed.changes.len() <= limit && feed.last >= last);
-        if feed.last == last {
+        assert!(feed.changes.len() <= limit && Some(feed.last) >= last);
+        if Some(feed.last) == last {
             return all;
         }
-        last = feed.last;
+        last = Some(feed.last);
         all.extend(feed.changes);
     }
 }
@@ -87,7 +92,7 @@ async fn what_becomes_of_an_item_is_told_in_order_and_what_stays_is_not(at: Data
         .drop_items(connection, RunId(run.0 + 1), &[b])
         .await
         .expect("dropped");
-    let feed = follow(&store, workspace, 0, 1).await;
+    let feed = follow(&store, workspace, None, 1).await;
     let words = in_words(&feed);
     assert_eq!(
         words[..2].iter().collect::<BTreeSet<_>>().len(),
@@ -107,7 +112,7 @@ async fn what_becomes_of_an_item_is_told_in_order_and_what_stays_is_not(at: Data
         ["added b"]
     );
     assert!(
-        follow(&store, WorkspaceId(workspace.0 + 1), 0, 50)
+        follow(&store, WorkspaceId(workspace.0 + 1), None, 50)
             .await
             .is_empty()
     );
@@ -126,7 +131,7 @@ async fn a_removed_connection_is_told_and_nothing_more_of_what_was_in_it(at: Dat
         if erased {
             while store.erase_some().await.expect("erased") {}
         }
-        let feed = follow(&store, workspace, 0, 50).await;
+        let feed = follow(&store, workspace, None, 50).await;
         assert_eq!(feed.len(), 3, "{feed:?}");
         assert_eq!(in_words(&feed[2..]), ["connection_removed "]);
         assert_eq!(feed[2].connection, gone);
@@ -146,7 +151,7 @@ async fn an_answer_without_changes_is_the_last_one(at: Database) {
         .leave_connection(workspace, UserId(1), connection)
         .await;
     assert!(left.expect("an answer").is_some());
-    let feed = store.changes(workspace, 0, 50).await.expect("an answer");
+    let feed = store.changes(workspace, None, 50).await.expect("an answer");
     let feed = feed.expect("all is kept");
     assert_eq!(in_words(&feed.changes), ["connection_removed "]);
 }
@@ -186,10 +191,12 @@ async fn what_is_too_old_is_forgotten_and_who_has_not_come_that_far_is_told(at: 
     let (other, other_run) = importing(&store, "h/hubspot/2").await;
     let theirs = store.any_connection(other).await.expect("an answer");
     let theirs = theirs.expect("it is there").workspace_id;
+    let nothing = store.changes(ours, None, 50).await.expect("an answer");
+    let before_all = nothing.expect("all is kept").last;
     let page: Vec<Item> = (0..1_200).map(contact).collect();
     save(&store, other, other_run, &[contact("old")]).await;
     save(&store, all[0].0, all[0].1, &page).await;
-    let feed = follow(&store, ours, 0, 500).await;
+    let feed = follow(&store, ours, None, 500).await;
     let now = Utc::now();
     let kept = TimeDelta::from_std(CHANGES_KEPT).expect("thirty days");
     assert_eq!(store.forget_old_changes(now).await.expect("done"), 0);
@@ -204,9 +211,9 @@ async fn what_is_too_old_is_forgotten_and_who_has_not_come_that_far_is_told(at: 
         steps += 1;
     }
     assert!(steps > 1, "in steps");
-    let changes = async |workspace, after| {
+    let changes = async |workspace, after: i64| {
         store
-            .changes(workspace, after, 50)
+            .changes(workspace, Some(after), 50)
             .await
             .expect("an answer")
     };
@@ -217,10 +224,8 @@ async fn what_is_too_old_is_forgotten_and_who_has_not_come_that_far_is_told(at: 
     assert!(changes(ours, before.seq - 1).await.is_none());
     let behind = changes(ours, before.seq).await.expect("nothing is missed");
     assert_eq!(behind.changes.len(), 1);
-    assert_eq!(
-        changes(ours, 0).await.expect("what is kept").changes.len(),
-        1
-    );
+    assert!(changes(ours, before_all).await.is_none());
+    assert_eq!(follow(&store, ours, None, 50).await.len(), 1);
     // What was forgotten of one workspace is not held against another.
     assert!(changes(theirs, last.seq).await.is_some());
     assert!(changes(theirs, feed[0].seq).await.is_some());
@@ -230,6 +235,12 @@ async fn what_is_too_old_is_forgotten_and_who_has_not_come_that_far_is_told(at: 
         .expect("done");
     assert!(changes(ours, before.seq).await.is_none());
     assert!(changes(ours, last.seq).await.is_some());
+    let fresh = store.changes(ours, None, 50).await.expect("an answer");
+    let fresh = fresh.expect("nothing is kept").last;
+    assert!(
+        changes(ours, fresh).await.is_some(),
+        "it has missed nothing"
+    );
     // A number is not given again.
     save(&store, all[0].0, all[0].1, &[contact("new")]).await;
     let new = follow(&store, ours, last.seq, 50).await;
@@ -243,7 +254,7 @@ async fn a_page_that_is_not_committed_is_not_told(at: Database) {
     let saved = tx.save_items(all[0].0, all[0].1, &[contact("a")]).await;
     saved.expect("a page");
     drop(tx);
-    assert!(follow(&store, workspace, 0, 50).await.is_empty());
+    assert!(follow(&store, workspace, None, 50).await.is_empty());
 }
 
 async fn a_reader_beside_several_writers_misses_nothing(at: Database) {
@@ -320,7 +331,7 @@ async fn a_change_with_a_lower_number_is_never_seen_after_one_with_a_higher() {
         second.is_finished() || number(store.reader(), WAITING).await == 2
     })
     .await;
-    let mut seen = follow(&store, workspace, 0, 50).await;
+    let mut seen = follow(&store, workspace, None, 50).await;
     held.rollback().await.expect("let go");
     first.await.expect("done");
     second.await.expect("done");

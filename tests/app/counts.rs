@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use tributary::item::{ConnectionId, Item, RunId, fold, words};
-use tributary::store::{Counts, Filters, ListQuery, RunState, Sort, Store};
+use tributary::store::{Count, Counts, Filters, ListQuery, RunState, Sort, Store};
 
 use crate::list::list_all_names;
 use crate::store::{absent, begin_run, contact, importing, key_of, save};
@@ -19,6 +19,7 @@ on_both_databases! {
     what_has_gone_is_not_counted_and_what_comes_back_is,
     a_changed_name_is_counted_as_the_new_one_at_once,
     a_chosen_type_leaves_the_counts_of_the_others_as_they_are,
+    no_count_is_less_than_what_the_page_shows,
 }
 
 const NAMES: [&str; 10] = [
@@ -321,4 +322,55 @@ async fn a_chosen_type_leaves_the_counts_of_the_others_as_they_are(at: Database)
         }
         list_all_names(&store).await;
     }
+}
+
+/// More than are counted one by one, with what is sought behind them.
+async fn no_count_is_less_than_what_the_page_shows(at: Database) {
+    let store = at.open().await;
+    let mut account = Account::new(&store, "1").await;
+    for first in (0..11_000).step_by(1_000) {
+        let filler = |n: usize| Item {
+            name: "Filler".into(),
+            ..contact(first + n)
+        };
+        account
+            .import(&store, (0..1_000).map(filler).collect())
+            .await;
+    }
+    let sought = |kind, id| Item {
+        kind,
+        name: "Anna".into(),
+        ..contact(id)
+    };
+    let annas = [("contact", 11_000), ("contact", 11_001), ("deal", 11_002)];
+    account
+        .import(&store, annas.map(|(kind, id)| sought(kind, id)).into())
+        .await;
+    let shown = async |kind: Option<&str>, limit| {
+        let query = ListQuery {
+            filters: Filters {
+                kind: kind.map(str::to_owned),
+                ..search(&[account.connection], "anna")
+            },
+            ..ListQuery::newest(account.connection, limit)
+        };
+        store.list_and_counts(&query).await.expect("a page").1
+    };
+    let all = each([("contact", 2), ("deal", 1)]);
+    assert_eq!(exact(shown(None, 50).await), all, "the whole list");
+    let some = shown(None, 2).await;
+    assert!(some.total().n >= 2 && some.total().or_more, "{some:?}");
+    let of_deals = shown(Some("deal"), 50).await;
+    assert_eq!(
+        of_deals.of("deal"),
+        Count {
+            n: 1,
+            or_more: false
+        }
+    );
+    assert!(of_deals.total().or_more && of_deals.of("contact").or_more);
+    let of_companies = shown(Some("company"), 50).await;
+    assert_eq!(of_companies.of("company"), Count::default());
+    list_all_names(&store).await;
+    assert_eq!(exact(shown(None, 2).await), all);
 }

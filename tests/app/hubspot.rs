@@ -153,6 +153,11 @@ async fn a_right_that_was_not_granted_is_named_and_the_rest_is_read() {
         "crm.objects.deals.read, not granted; needed for deals"
     );
     assert!(of("crm.objects.contacts.read").contains(", granted"));
+    assert_eq!(
+        page.texts(".notice:has([name=connection]) > span"),
+        ["Not granted: crm.objects.deals.read. What it is needed for is not imported."]
+    );
+    assert_eq!(page.texts(".notice button"), ["Approve again"]);
 
     let report = page.attribute(".run-head a", "href").expect("a report");
     let report = ada.get(&report).await;

@@ -1,8 +1,8 @@
 //! One item: its page, what stands beside the list, and what stands in what.
 
 use reqwest::StatusCode;
-use tributary::item::{Item, Parent};
-use tributary::store::{ListQuery, ListRow};
+use tributary::item::{Item, Parent, WorkspaceId};
+use tributary::store::{Above, ItemKey, ListQuery, ListRow};
 
 use crate::store::{contact, importing, save};
 use crate::support::app::{App, Start, Stores, sandbox_for};
@@ -13,6 +13,8 @@ use crate::support::visitor::Visitor;
 on_both_databases! {
     the_way_up_ends_before_it_comes_round,
     of_a_very_long_way_up_the_last_steps_are_shown,
+    an_item_is_found_in_whatever_container_it_stands,
+    what_something_stands_in_has_a_name_or_else_its_id,
 }
 
 fn within(parent: impl ToString, id: impl std::fmt::Display) -> Item {
@@ -86,6 +88,95 @@ async fn of_a_very_long_way_up_the_last_steps_are_shown(at: Database) {
 }
 
 /// An application with an account of this provider that was imported.
+async fn an_item_is_found_in_whatever_container_it_stands(at: Database) {
+    let store = at.open().await;
+    let (connection, run) = importing(&store, "h/hubspot/1").await;
+    let known = store.any_connection(connection).await.expect("an answer");
+    let workspace = known.expect("it is there").workspace_id;
+    let all: Vec<Item> = ["c", "a", "b"]
+        .map(|container| Item {
+            container: container.into(),
+            ..contact("1")
+        })
+        .into();
+    save(&store, connection, run, &all).await;
+    let found = async |workspace, id, container| {
+        let key = ItemKey {
+            connection,
+            kind: "contact",
+            id,
+            container,
+        };
+        let item = store.item(workspace, &key).await.expect("an answer");
+        item.map(|it| it.row.container)
+    };
+    assert_eq!(found(workspace, "1", None).await.as_deref(), Some("a"));
+    for container in ["a", "b", "c"] {
+        let there = found(workspace, "1", Some(container)).await;
+        assert_eq!(there.as_deref(), Some(container));
+    }
+    for (id, container) in [("2", None), ("1", Some("d")), ("1", Some(""))] {
+        assert_eq!(found(workspace, id, container).await, None);
+    }
+    let other = WorkspaceId(workspace.0 + 1);
+    assert_eq!(found(other, "1", None).await, None);
+    assert_eq!(found(other, "1", Some("a")).await, None);
+    let first = Parent {
+        container: "a".into(),
+        kind: "contact",
+        id: "1".into(),
+    };
+    let mut tx = store.begin().await.expect("a transaction");
+    tx.remove_items(connection, &[first]).await.expect("gone");
+    tx.commit().await.expect("kept");
+    assert_eq!(found(workspace, "1", None).await.as_deref(), Some("b"));
+    assert_eq!(found(workspace, "1", Some("a")).await.as_deref(), Some("a"));
+}
+
+async fn what_something_stands_in_has_a_name_or_else_its_id(at: Database) {
+    let store = at.open().await;
+    let (connection, run) = importing(&store, "h/hubspot/1").await;
+    let inside = |container: &str, id: &str| Item {
+        parent: Some(Parent {
+            container: container.into(),
+            kind: "contact",
+            id: "lost".into(),
+        }),
+        ..contact(id)
+    };
+    let named = Item {
+        container: "b".into(),
+        name: "Ada".into(),
+        ..contact("1")
+    };
+    save(&store, connection, run, &[named, inside("a", "2")]).await;
+    let name = async |id: &str, container: Option<&str>| {
+        let above = Above {
+            id: id.into(),
+            container: container.map(str::to_owned),
+        };
+        let name = store.name_above(&[connection], &above).await;
+        name.expect("an answer")
+    };
+    let told = |name: &str| Some(name.to_owned());
+    assert_eq!(name("1", None).await, told("Ada"));
+    assert_eq!(name("1", Some("b")).await, told("Ada"));
+    assert_eq!(name("1", Some("a")).await, None);
+    assert_eq!(name("lost", None).await, told("lost"));
+    assert_eq!(name("lost", Some("a")).await, told("lost"));
+    assert_eq!(name("lost", Some("b")).await, None);
+    assert_eq!(name("nobody", None).await, None);
+    let left = Parent {
+        container: String::new(),
+        kind: "contact",
+        id: "2".into(),
+    };
+    let mut tx = store.begin().await.expect("a transaction");
+    tx.remove_items(connection, &[left]).await.expect("gone");
+    tx.commit().await.expect("kept");
+    assert_eq!(name("lost", None).await, told("lost"));
+}
+
 async fn with(slug: &str, stores: &Stores) -> (App, tributary::sandbox::Sandbox, Visitor) {
     let rate = format!("{}_RATE", slug.to_uppercase());
     let start = Start::on(stores).with(&rate, "off");
@@ -176,9 +267,25 @@ async fn looks_at_an_item(look: Look, name: &str) {
     if scripts {
         browser.press_in("#beside", "Close").await;
         browser.see_count("#beside article", 0).await;
+        goes_back_from_an_item_to_the_list(&browser, &app).await;
     }
     app.stop().await;
     sandbox.stop().await;
+}
+
+/// The list is then as it was, with what was loaded to it.
+async fn goes_back_from_an_item_to_the_list(browser: &Browser, app: &App) {
+    browser.goto(&format!("{}/items?limit=10", app.url)).await;
+    let list = browser.url().await;
+    browser.press_at("#more").await;
+    browser.see_count("table.list th.c-name", 20).await;
+    browser.press_at("tr:nth-child(15) a.name").await;
+    browser.see_at("#item-name").await;
+    assert_eq!(browser.url().await, list);
+    browser.back().await;
+    browser.see_count("#beside article", 0).await;
+    assert_eq!(browser.count("table.list th.c-name").await, 20);
+    assert_eq!(browser.url().await, list);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -66,8 +66,8 @@ pub async fn changes_list(
     let limit = limit(&given)?.unwrap_or(LIMIT);
     let feed = feed(caller.workspace_id);
     let after = match given.take("cursor") {
-        Some(text) => read(&app, &feed, &text)?,
-        None => 0,
+        Some(text) => Some(read(&app, &feed, &text)?),
+        None => None,
     };
     let changes = app.store.changes(caller.workspace_id, after, limit).await?;
     let changes = changes.ok_or(WebError::CursorTooOld)?;
