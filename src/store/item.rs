@@ -61,11 +61,13 @@ fn push_containers(sql: &mut Sql, connections: &[ConnectionId], named: Option<&s
 /// From which rows, called `i`: those of that id in the containers, of whatever type there is.
 fn push_called(sql: &mut Sql, id: &str) {
     sql.push(
-        " FROM containers JOIN item_counts k ON k.connection_id = containers.of_connection
-         JOIN items i ON i.connection_id = containers.of_connection
-            AND i.container = containers.container AND i.type = k.type AND i.provider_id = ",
+        // CROSS JOIN has SQLite take the containers first, whatever it thinks of the table.
+        " FROM containers CROSS JOIN item_counts k CROSS JOIN items i
+         WHERE k.connection_id = containers.of_connection
+            AND i.connection_id = containers.of_connection AND i.container = containers.container
+            AND i.type = k.type AND i.provider_id = ",
     );
-    sql.bind(id).push(" WHERE TRUE");
+    sql.bind(id);
 }
 
 impl Store {
