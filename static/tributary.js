@@ -7,7 +7,6 @@
   const beside = () => document.getElementById('beside');
   let opener = null; // the link whose item stands beside the list
   let pressed = null; // what asked for the swap that is on; htmx forgets one that goes by it
-  let opened = false; // whether the swap that is on has put an item there
   let step = null; // the address at which an item that is open is a step of the browser's history
   let last = null; // the row after which more is to come
 
@@ -38,7 +37,7 @@
   };
 
   // Going back puts an item away that was opened beside the list, and leaves the list as it is.
-  const close = () => (step ? history.back() : putAway());
+  const close = () => (step === location.href ? history.back() : putAway());
 
   document.addEventListener('htmx:before:history:restore', (event) => {
     const onlyTheItem = step === location.href && beside()?.firstElementChild;
@@ -111,17 +110,9 @@
       name.dataset.met = '';
       mark(source);
       go(name);
-      opened = true;
-    }
-  });
-
-  // Only now has htmx noted the step before.
-  document.addEventListener('htmx:finally:swap', () => {
-    if (opened && !step) {
-      history.pushState({ htmx: true }, '');
+      if (!step) history.pushState({ htmx: true }, '');
       step = location.href;
     }
-    opened = false;
   });
 
   show();

@@ -174,8 +174,6 @@ fn not_allowed(failure: &Failure, provider: &Configured, connection: &Connection
     let name = provider.description().name;
     let granted = &connection.scopes;
     let lacking: Vec<&str> = match failure.lacking.as_slice() {
-        // Where the provider does not say what it granted, nothing can be compared.
-        [] if granted.is_empty() => Vec::new(),
         [] => provider.missing(granted).collect(),
         named => named.iter().map(String::as_str).collect(),
     };

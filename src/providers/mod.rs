@@ -378,10 +378,11 @@ impl Configured {
         asked.filter(move |scope| it.is_optional(scope) == optional)
     }
 
-    /// The scopes that were asked for and not granted.
+    /// The scopes that were asked for and not granted; none where the provider does not say what it granted.
     pub fn missing<'a>(&'a self, granted: &'a [String]) -> impl Iterator<Item = &'a str> {
         let asked = self.scopes.iter().map(String::as_str);
-        asked.filter(|scope| !granted.iter().any(|given| given == scope))
+        let lacks = |scope: &&str| !granted.iter().any(|given| given == scope);
+        asked.filter(move |scope| !granted.is_empty() && lacks(scope))
     }
 
     /// Our OAuth client there.

@@ -6,7 +6,7 @@ use std::pin::pin;
 use futures_util::StreamExt;
 
 use super::db::on;
-use super::list::{Filters, Span};
+use super::list::{Filters, ListQuery, Span};
 use super::marks::{PARTS, Stock};
 use super::names::Found;
 use super::sql::Sql;
@@ -41,10 +41,11 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Learns from the first page of a list, be it of one type or of all: what it shows is there, and
-    /// where it is the whole list nothing else is.
-    pub(super) fn learn(&mut self, kind: Option<&str>, page: &Span) {
-        let is_all = page.next.is_none();
+    /// Learns from a page of the list, be it of one type or of all: what it shows is there, and where it
+    /// is the whole list nothing else is.
+    pub(super) fn learn(&mut self, query: &ListQuery, page: &Span) {
+        let kind = query.filters.kind.as_deref();
+        let is_all = query.after.is_none() && page.next.is_none();
         if is_all && kind.is_none() {
             *self = Self::default();
         }
@@ -180,12 +181,13 @@ impl Store {
                 .bind(MOST + 1)
                 .push(") AS children GROUP BY type");
             let counted: Vec<Counted> = sql.all(&self.pools.read).await?;
-            let or_more = counted.iter().map(|it| it.n).sum::<i64>() > MOST;
-            counts.or_more |= or_more;
+            counts.or_more |= counted.iter().map(|it| it.n).sum::<i64>() > MOST;
             for Counted { kind, n } in counted {
-                let n = n.min(MOST);
-                *counts.by_kind.entry(kind).or_default() += Count { n, or_more };
+                *counts.by_kind.entry(kind).or_default() += up_to_most(n);
             }
+        }
+        for count in counts.by_kind.values_mut() {
+            count.or_more |= counts.or_more;
         }
         Ok(counts)
     }

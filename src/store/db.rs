@@ -221,8 +221,8 @@ fn create_for_owner(path: &Path) -> std::io::Result<()> {
 pub(super) struct Pools {
     pub read: Pool,
     pub write: Pool,
-    /// To read for work that nobody waits for. Such work looks at everything once; through the readers
-    /// of pages it would fill the memory of each with what no page asks for.
+    /// For work that nobody waits for, which looks at everything once or carries the log over. Through the
+    /// readers of pages it would fill the memory of each with what no page asks for.
     pub behind: Pool,
     turns: Arc<Semaphore>,
     /// Writes in turn so far.
@@ -335,7 +335,7 @@ impl Pools {
     }
 
     pub async fn close(&self) {
-        for pool in [&self.read, &self.write] {
+        for pool in [&self.read, &self.behind, &self.write] {
             match pool {
                 Either::Sqlite(pool) => pool.close().await,
                 Either::Postgres(pool) => pool.close().await,
@@ -364,9 +364,10 @@ impl Tx {
     pub(super) async fn hold(&mut self, number: i64) -> Result<()> {
         if let Either::Postgres(tx) = &mut self.open {
             let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(number);
+            let asked = Instant::now();
             deadline(lock.execute(&mut **tx)).await?;
             // As long as it waited, it was in nobody's way.
-            self.since = Instant::now();
+            self.since += asked.elapsed();
         }
         Ok(())
     }

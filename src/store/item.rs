@@ -58,18 +58,6 @@ fn push_containers(sql: &mut Sql, connections: &[ConnectionId], named: Option<&s
     );
 }
 
-/// From which rows, called `i`: those of that id in the containers, of whatever type there is.
-fn push_called(sql: &mut Sql, id: &str) {
-    sql.push(
-        // CROSS JOIN has SQLite take the containers first, whatever it thinks of the table.
-        " FROM containers CROSS JOIN item_counts k CROSS JOIN items i
-         WHERE k.connection_id = containers.of_connection
-            AND i.connection_id = containers.of_connection AND i.container = containers.container
-            AND i.type = k.type AND i.provider_id = ",
-    );
-    sql.bind(id);
-}
-
 impl Store {
     /// An item of the workspace.
     pub async fn item(&self, workspace: WorkspaceId, key: &ItemKey<'_>) -> Result<Option<Whole>> {
@@ -77,19 +65,15 @@ impl Store {
         if [key.kind, key.id].iter().any(|text| text.contains('\0')) {
             return Ok(None);
         }
-        let mut sql = Sql::on(&self.pools.read);
-        push_containers(&mut sql, &[key.connection], key.container);
-        sql.push("SELECT ").push(ROW);
-        push_called(&mut sql, key.id);
-        sql.push(" AND i.type = ").bind(key.kind);
-        sql.push(
-            " AND EXISTS (SELECT 1 FROM connections c WHERE c.id = i.connection_id
-                AND c.disconnected_at IS NULL AND c.workspace_id = ",
-        );
-        sql.bind(workspace.0)
-            .push(") ORDER BY i.gone_at IS NOT NULL, i.container LIMIT 1");
-        let row = sql.all::<Row>(&self.pools.read).await?.pop();
-        let Some(row) = row.map(ListRow::from) else {
+        if self.connection(workspace, key.connection).await?.is_none() {
+            return Ok(None);
+        }
+        let mut rows = self
+            .called(&[key.connection], key.container, key.id)
+            .await?;
+        rows.retain(|row| row.kind == key.kind);
+        rows.sort_by(|a, b| a.container.cmp(&b.container));
+        let Some(row) = rows.into_iter().min_by_key(|row| row.gone.is_some()) else {
             return Ok(None);
         };
         let kept: Option<(Vec<u8>, Option<i64>)> = on!(self.pools.read, db => sqlx::query_as(
@@ -101,6 +85,28 @@ impl Store {
             raw,
             seen_at: seen_at.map(time),
         }))
+    }
+
+    /// The items of that id, of whatever types there are.
+    async fn called(
+        &self,
+        connections: &[ConnectionId],
+        container: Option<&str>,
+        id: &str,
+    ) -> Result<Vec<ListRow>> {
+        let mut sql = Sql::on(&self.pools.read);
+        push_containers(&mut sql, connections, container);
+        // One look for each container and type, whatever a database thinks of the table.
+        sql.push(
+            "SELECT (SELECT i.id FROM items i WHERE i.connection_id = containers.of_connection
+                AND i.container = containers.container AND i.type = k.type AND i.provider_id = ",
+        );
+        sql.bind(id).push(
+            ") FROM containers, item_counts k WHERE k.connection_id = containers.of_connection",
+        );
+        let found: Vec<(Option<i64>,)> = sql.all(&self.pools.read).await?;
+        self.rows(found.into_iter().filter_map(|(id,)| id).collect())
+            .await
     }
 
     /// The record of an item as it came.
@@ -118,14 +124,11 @@ impl Store {
         if connections.is_empty() {
             return Ok(None);
         }
-        let mut sql = Sql::on(&self.pools.read);
-        push_containers(&mut sql, connections, above.container.as_deref());
-        sql.push("SELECT i.name");
-        push_called(&mut sql, &above.id);
-        sql.push(" LIMIT 1");
-        let named: Vec<(String,)> = sql.all(&self.pools.read).await?;
-        if let Some((name,)) = named.into_iter().next() {
-            return Ok(Some(name));
+        let named = self
+            .called(connections, above.container.as_deref(), &above.id)
+            .await?;
+        if let Some(row) = named.into_iter().next() {
+            return Ok(Some(row.name));
         }
         let is_above = self.holds_some(connections, above, false).await?
             || self.holds_some(connections, above, true).await?;

@@ -177,9 +177,7 @@ impl Store {
         };
         let counts = self.count(&filters, &found);
         let (span, mut counts) = tokio::try_join!(self.span(query, &found), counts)?;
-        if query.after.is_none() {
-            counts.learn(query.filters.kind.as_deref(), &span);
-        }
+        counts.learn(query, &span);
         Ok((span, counts))
     }
 

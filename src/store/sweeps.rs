@@ -98,7 +98,7 @@ impl Store {
         let (container, kind, id) = after.map_or(("", "", ""), |it| {
             (&it.container, &it.kind, &it.provider_id)
         });
-        on!(self.pools.read, db => sqlx::query_as(
+        on!(self.pools.behind, db => sqlx::query_as(
             "SELECT id, container, type AS kind, provider_id, seen_run, gone_at IS NOT NULL AS is_gone
              FROM items WHERE connection_id = $1 AND (container, type, provider_id) > ($2, $3, $4)
              ORDER BY container, type, provider_id LIMIT $5")

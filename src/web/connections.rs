@@ -205,10 +205,14 @@ async fn progress(app: &App, sign_in: &SignIn, id: ConnectionId) -> Result<Conne
         None => None,
     };
     let configured = app.providers.find(provider.slug);
+    let lacks: Vec<&str> = configured
+        .into_iter()
+        .flat_map(|it| it.missing(&connection.scopes))
+        .collect();
     Ok(ConnectionProgress {
         provider: provider.into(),
         on: configured.is_some(),
-        lacks: configured.map_or(String::new(), |it| lacking(it, &connection.scopes)),
+        lacks: lacks.join(", "),
         shares_nothing: provider
             .shares_nothing
             .filter(|_| read && connection.items == 0),
@@ -218,15 +222,6 @@ async fn progress(app: &App, sign_in: &SignIn, id: ConnectionId) -> Result<Conne
         run: run.map(|run| RunView::new(&run, provider, now)),
         cost,
     })
-}
-
-/// What an account has not granted, where its provider says what it has.
-fn lacking(provider: &Configured, granted: &[String]) -> String {
-    let missing: Vec<&str> = match granted {
-        [] => Vec::new(),
-        granted => provider.missing(granted).collect(),
-    };
-    missing.join(", ")
 }
 
 fn connection_view(

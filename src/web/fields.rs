@@ -12,7 +12,7 @@ use crate::providers::Fields;
 const MOST: usize = 80;
 const LONGEST: usize = 500;
 
-/// The members by which an object inside a field is called, the first one there is.
+/// The members by which an object inside a field is called: the first one that says something.
 const CALLED_BY: [&str; 8] = [
     "plain_text",
     "name",
@@ -89,7 +89,8 @@ fn in_words(value: &Value) -> Option<String> {
         Value::Object(members) if members.is_empty() => Some(String::new()),
         Value::Object(members) => span(value).or_else(|| {
             let mut called = CALLED_BY.iter().filter_map(|name| members.get(*name));
-            let called = called.find(|it| it.is_string() || it.is_number());
+            let called = called
+                .find(|it| it.is_number() || it.as_str().is_some_and(|text| !text.is_empty()));
             let typed = || in_words(typed(value)?.1);
             called.and_then(in_words).or_else(typed)
         }),
@@ -224,6 +225,10 @@ mod tests {
             r#"{"id":"p","type":"people","people":[{"object":"user","id":"u","type":"person",
                 "person":{"email":"m@x.test"},"name":"Mara"}]}"#,
             "Mara",
+        );
+        shows(
+            r#"{"id":"f","type":"files","files":[{"name":"","type":"external","external":{"id":"x"}}]}"#,
+            "x",
         );
         shows(
             r#"{"id":"f","type":"formula","formula":{"type":"number","number":4.5}}"#,

@@ -13,8 +13,9 @@ pub struct Controls {
     pub providers: Vec<Choice>,
     pub connections: Vec<Choice>,
     pub sorts: Vec<Choice>,
-    /// A date in its field, where it is one.
     pub since: String,
+    /// A date can be chosen; a time that came with an address is carried along as it is.
+    pub since_is_date: bool,
     pub gone: bool,
     /// What the form carries along and does not show.
     pub carried: Vec<(&'static str, String)>,
@@ -24,7 +25,7 @@ impl Controls {
     pub fn new(app: &App, all: &[Connection], view: &ListParameters) -> Self {
         let connections = connections(all, view);
         let providers = providers(app, all, view);
-        let since = view.modified_since.as_ref().map(|since| since.text.clone());
+        let since = view.modified_since.as_ref();
         let parent = view.parent.as_ref();
         let carried = [
             ("type", view.kind.clone()),
@@ -48,15 +49,11 @@ impl Controls {
             providers,
             connections,
             sorts: sorts(view.sort),
-            since: since.unwrap_or_default(),
+            since: since.map(|it| it.text.clone()).unwrap_or_default(),
+            since_is_date: since.is_none_or(Since::is_date),
             gone: view.gone,
             carried: carried.into_iter().filter_map(value).collect(),
         }
-    }
-
-    /// A date can be chosen; a time that came with an address is carried along as it is.
-    pub fn is_date(&self) -> bool {
-        !self.since.contains(['T', 't', ' '])
     }
 }
 
@@ -180,9 +177,9 @@ pub fn chips(
 }
 
 fn in_words(since: &Since) -> String {
-    match since.text.contains(':') {
-        true => exact(since.time),
-        false => since.time.format("%-d %B %Y").to_string(),
+    match since.is_date() {
+        true => since.time.format("%-d %B %Y").to_string(),
+        false => exact(since.time),
     }
 }
 

@@ -54,6 +54,13 @@ pub struct Since {
     pub time: DateTime<Utc>,
 }
 
+impl Since {
+    /// Whether it was written without a time of day.
+    pub fn is_date(&self) -> bool {
+        !self.text.contains(':')
+    }
+}
+
 impl ListParameters {
     /// Reads them as far as that needs no look at what is stored.
     pub fn parse(query: &str) -> Result<Self> {

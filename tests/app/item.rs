@@ -87,7 +87,6 @@ async fn of_a_very_long_way_up_the_last_steps_are_shown(at: Database) {
     assert_eq!((id.as_str(), way), ("99", &last));
 }
 
-/// An application with an account of this provider that was imported.
 async fn an_item_is_found_in_whatever_container_it_stands(at: Database) {
     let store = at.open().await;
     let (connection, run) = importing(&store, "h/hubspot/1").await;
@@ -177,6 +176,7 @@ async fn what_something_stands_in_has_a_name_or_else_its_id(at: Database) {
     assert_eq!(name("lost", None).await, told("lost"));
 }
 
+/// An application with an account of this provider that was imported.
 async fn with(slug: &str, stores: &Stores) -> (App, tributary::sandbox::Sandbox, Visitor) {
     let rate = format!("{}_RATE", slug.to_uppercase());
     let start = Start::on(stores).with(&rate, "off");

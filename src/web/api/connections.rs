@@ -73,13 +73,9 @@ impl ConnectionJson {
             },
             state: connection.state.as_str(),
             reason: connection.reason,
-            missing_scopes: match provider {
-                // Where the provider does not say what it granted, nothing can be compared.
-                Some(provider) if !granted.is_empty() => {
-                    provider.missing(&granted).map(str::to_owned).collect()
-                }
-                _ => Vec::new(),
-            },
+            missing_scopes: provider
+                .map(|it| it.missing(&granted).map(str::to_owned).collect())
+                .unwrap_or_default(),
             granted_scopes: granted,
             items: connection.items,
             created_at: time(connection.created_at),
