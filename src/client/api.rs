@@ -1,23 +1,20 @@
 //! Calls to a provider's API on behalf of one account: bearer header, pacing, retries.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::time::Instant;
 use url::Url;
 
 use super::failure::{Failure, FailureKind};
+use super::meter::Meter;
 use super::pace::{Pace, Pacing, Place, Stated, Usage};
 use super::{Answer, Client, Unreachable, below};
 use crate::grants::{AccessToken, GrantError, Grants};
 use crate::item::ConnectionId;
-use crate::store::Cost;
 
 /// The first pause after a fault; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -50,41 +47,6 @@ pub enum Bearer {
     Fresh(AccessToken),
     /// Whatever token the connection has now.
     Connection(Arc<Grants>, ConnectionId),
-}
-
-/// Counts what a run costs, and tells what it waits for.
-#[derive(Default)]
-pub struct Meter {
-    calls: AtomicI64,
-    waited_ms: AtomicI64,
-    waiting: Mutex<Option<DateTime<Utc>>>,
-}
-
-impl Meter {
-    /// What was spent since this was last asked.
-    pub fn take(&self) -> Cost {
-        Cost {
-            calls: self.calls.swap(0, Ordering::Relaxed),
-            waited_ms: self.waited_ms.swap(0, Ordering::Relaxed),
-        }
-    }
-
-    /// Until when the provider asked us to wait, while we do.
-    pub fn waiting_until(&self) -> Option<DateTime<Utc>> {
-        self.waiting().filter(|until| *until > Utc::now())
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Option<DateTime<Utc>>> {
-        self.waiting
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    fn wait(&self, pause: Duration) {
-        let until = Utc::now() + pause;
-        let mut waiting = self.waiting();
-        *waiting = (*waiting).max(Some(until));
-    }
 }
 
 /// One question to a provider: where, what, and which budget it counts against. Also one that is sent by
@@ -245,7 +207,8 @@ impl Api {
                 // Nobody else of this budget is let in earlier either.
                 pace.close_for(pause);
             }
-            self.wait(pause).await;
+            let _wait = self.meter.wait_as_asked(pause);
+            tokio::time::sleep(pause).await;
             attempt += 1;
         }
     }
@@ -286,7 +249,7 @@ impl Api {
     ) -> Result<T, Failure> {
         let request = self.request(call).bearer_auth(token.expose());
         let place = self.place(pace).await;
-        self.meter.calls.fetch_add(1, Ordering::Relaxed);
+        self.meter.call();
         let answer = self.client.send(request).await;
         drop(place);
         let answer = answer.map_err(unreachable)?;
@@ -323,22 +286,8 @@ impl Api {
     }
 
     async fn place(&self, pace: Option<&Pace>) -> Option<Place> {
-        let start = Instant::now();
-        let place = pace?.place().await;
-        self.waited(start.elapsed());
-        Some(place)
-    }
-
-    async fn wait(&self, pause: Duration) {
-        self.meter.wait(pause);
-        self.waited(pause);
-        tokio::time::sleep(pause).await;
-    }
-
-    fn waited(&self, time: Duration) {
-        self.meter
-            .waited_ms
-            .fetch_add(time.as_millis() as i64, Ordering::Relaxed);
+        let _wait = self.meter.wait();
+        Some(pace?.place().await)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod api;
 mod failure;
+mod meter;
 mod oauth;
 mod pace;
 
@@ -17,8 +18,9 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use url::{Origin, Url};
 
-pub use api::{Api, Bearer, Call, Dialect, Meter, Patience};
+pub use api::{Api, Bearer, Call, Dialect, Patience};
 pub use failure::{Failure, FailureKind, retry_after};
+pub use meter::Meter;
 pub use oauth::{
     ClientAuth, Credentials, Encoding, Endpoints, OAuthClient, TokenAnswer, TokenError,
     TokenErrorBody, new_verifier,
