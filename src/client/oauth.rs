@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
@@ -282,13 +282,10 @@ impl OAuthClient {
         if self.endpoints.encoding == Encoding::Form {
             fields.push(("token_type_hint", hint));
         }
-        let mut request = self.client.request(Method::POST, url.clone());
-        match self.endpoints.client_auth {
-            ClientAuth::Basic => request = request.basic_auth(client_id, Some(secret)),
-            ClientAuth::Body => {
-                fields.extend([("client_id", client_id), ("client_secret", secret)])
-            }
+        if self.endpoints.client_auth == ClientAuth::Body {
+            fields.extend([("client_id", client_id), ("client_secret", secret)]);
         }
+        let request = self.post(url.clone());
         let request = match self.endpoints.encoding {
             Encoding::Form => request.form(&fields),
             Encoding::Json => request
@@ -304,10 +301,24 @@ impl OAuthClient {
         Ok(answer.body)
     }
 
-    fn wire(&self) -> Wire {
+    /// A request that says who we are, where that is said in its head: as it is, like the providers' own
+    /// clients. RFC 6749 would have it written as in a form.
+    fn post(&self, url: Url) -> reqwest::RequestBuilder {
+        let request = self.client.request(Method::POST, url);
+        let Credentials {
+            client_id,
+            client_secret,
+            ..
+        } = &self.credentials;
+        match self.endpoints.client_auth {
+            ClientAuth::Basic => request.basic_auth(client_id, Some(client_secret.expose_secret())),
+            ClientAuth::Body => request,
+        }
+    }
+
+    fn wire(&self) -> Wire<'_> {
         Wire {
-            client: self.client.clone(),
-            encoding: self.endpoints.encoding,
+            of: self,
             answer: Mutex::new(None),
         }
     }
@@ -324,13 +335,12 @@ type Unanswered = RequestTokenError<Unreachable, BasicErrorResponse>;
 
 /// Carries the crate's requests over our client, which follows no redirect, and keeps the answer as it
 /// came: providers' errors differ too much for the crate's one shape.
-struct Wire {
-    client: Client,
-    encoding: Encoding,
+struct Wire<'a> {
+    of: &'a OAuthClient,
     answer: Mutex<Option<Answer>>,
 }
 
-impl Wire {
+impl Wire<'_> {
     fn kept(&self) -> MutexGuard<'_, Option<Answer>> {
         self.answer
             .lock()
@@ -371,7 +381,7 @@ impl Wire {
     }
 }
 
-impl<'c> AsyncHttpClient<'c> for Wire {
+impl<'c> AsyncHttpClient<'c> for Wire<'_> {
     type Error = Unreachable;
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Unreachable>> + Send + 'c>>;
 
@@ -379,7 +389,7 @@ impl<'c> AsyncHttpClient<'c> for Wire {
         Box::pin(async move {
             let (mut parts, mut body) = request.into_parts();
             // The crate writes forms; a provider that wants JSON gets the same fields so.
-            if self.encoding == Encoding::Json {
+            if self.of.endpoints.encoding == Encoding::Json {
                 let fields: Vec<_> = url::form_urlencoded::parse(&body).collect();
                 body = as_json(fields.iter().map(|(name, value)| (&**name, &**value))).into();
                 let json = HeaderValue::from_static("application/json");
@@ -387,12 +397,9 @@ impl<'c> AsyncHttpClient<'c> for Wire {
             }
             let url = Url::parse(&parts.uri.to_string())
                 .map_err(|e| Unreachable::Network(e.to_string()))?;
-            let request = self
-                .client
-                .request(parts.method, url)
-                .headers(parts.headers)
-                .body(body);
-            let answer = self.client.send(request).await?;
+            parts.headers.remove(AUTHORIZATION);
+            let request = self.of.post(url).headers(parts.headers).body(body);
+            let answer = self.of.client.send(request).await?;
             let mut response = HttpResponse::new(answer.body.to_vec());
             *response.status_mut() = answer.status;
             *response.headers_mut() = answer.headers.clone();

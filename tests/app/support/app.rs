@@ -14,7 +14,8 @@ use tributary::vault::Key;
 use super::services::{Redis, postgres_database};
 
 pub const CLIENT_ID: &str = "test-client";
-pub const CLIENT_SECRET: &str = "test-secret-c0ffee";
+/// With what a form would write otherwise.
+pub const CLIENT_SECRET: &str = "test-secret-c0ffee+%/=&";
 /// Those that the sandbox plays.
 pub const PROVIDERS: [&str; 3] = ["hubspot", "notion", "airtable"];
 
