@@ -54,6 +54,8 @@ pub struct Endpoints {
     pub introspect: Option<Url>,
     pub client_auth: ClientAuth,
     pub encoding: Encoding,
+    /// The header that names the API version, and which.
+    pub version: Option<(&'static str, String)>,
 }
 
 /// Who we are to a provider.
@@ -301,19 +303,18 @@ impl OAuthClient {
         Ok(answer.body)
     }
 
-    /// A request that says who we are, where that is said in its head: as it is, like the providers' own
-    /// clients. RFC 6749 would have it written as in a form.
+    /// A request with what providers want in its head.
     fn post(&self, url: Url) -> reqwest::RequestBuilder {
-        let request = self.client.request(Method::POST, url);
-        let Credentials {
-            client_id,
-            client_secret,
-            ..
-        } = &self.credentials;
-        match self.endpoints.client_auth {
-            ClientAuth::Basic => request.basic_auth(client_id, Some(client_secret.expose_secret())),
-            ClientAuth::Body => request,
+        let mut request = self.client.request(Method::POST, url);
+        if let Some((name, version)) = &self.endpoints.version {
+            request = request.header(*name, version);
         }
+        if self.endpoints.client_auth == ClientAuth::Basic {
+            let secret = self.credentials.client_secret.expose_secret();
+            // As they are, like providers' own clients; RFC 6749 would have them written as in a form.
+            request = request.basic_auth(&self.credentials.client_id, Some(secret));
+        }
+        request
     }
 
     fn wire(&self) -> Wire<'_> {

@@ -368,6 +368,10 @@ impl Configured {
             introspect: it.introspect_path.map(|p| path(self.token_url(), p)),
             client_auth: it.client_auth,
             encoding: it.encoding,
+            version: it
+                .dialect
+                .version_header
+                .map(|name| (name, self.api_version.clone())),
         }
     }
 

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Form, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpServer};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::Utc;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -90,17 +92,20 @@ async fn decide(ask: Query<Ask>, form: Form<Decision>) -> HttpResponse {
         .finish()
 }
 
+fn header<'a>(req: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    req.headers().get(name)?.to_str().ok()
+}
+
 async fn token(req: HttpRequest, form: Form<Value>, ledger: Data<LedgerServer>) -> HttpResponse {
     let mut book = ledger.book();
     book.token_requests += 1;
     let refused = |error| HttpResponse::BadRequest().json(json!({ "error": error }));
-    let sent = req
-        .headers()
-        .get("authorization")
-        .and_then(|it| it.to_str().ok());
-    if sent.is_none_or(|sent| !sent.starts_with("Basic ")) {
-        let error = json!({"error": "invalid_client", "known": [CLIENT_ID, CLIENT_SECRET.len()]});
-        return HttpResponse::Unauthorized().json(error);
+    let known = STANDARD.encode(format!("{CLIENT_ID}:{CLIENT_SECRET}"));
+    if header(&req, "authorization") != Some(&format!("Basic {known}")) {
+        return HttpResponse::Unauthorized().json(json!({"error": "invalid_client"}));
+    }
+    if header(&req, "ledger-version") != Some("1") {
+        return refused("no_version");
     }
     let refreshes = form["grant_type"] == "refresh_token";
     let current = format!("refresh-{}", book.issued);
@@ -125,15 +130,11 @@ async fn token(req: HttpRequest, form: Form<Value>, ledger: Data<LedgerServer>) 
 /// Why a call is not answered, if it is not.
 fn refusal(req: &HttpRequest, book: &mut Book) -> Option<HttpResponse> {
     book.calls += 1;
-    let sent = req
-        .headers()
-        .get("authorization")
-        .and_then(|it| it.to_str().ok());
     let good = format!("Bearer access-{}", book.issued);
-    if book.refuses_access || book.revoked || sent != Some(&good) {
+    if book.refuses_access || book.revoked || header(req, "authorization") != Some(&good) {
         return Some(HttpResponse::Unauthorized().finish());
     }
-    if req.headers().get("ledger-version").is_none() {
+    if header(req, "ledger-version") != Some("1") {
         return Some(HttpResponse::BadRequest().finish());
     }
     let status = book.troubles.pop()?;
