@@ -19,7 +19,7 @@ struct Spent {
     /// How many calls wait.
     waiting: u32,
     waited: Duration,
-    /// Until when `waited` says it.
+    /// Up to when `waited` has been counted.
     counted: Option<Instant>,
     /// Until when the provider asked us to wait.
     until: Option<DateTime<Utc>>,

@@ -398,6 +398,7 @@ impl<'c> AsyncHttpClient<'c> for Wire<'_> {
             }
             let url = Url::parse(&parts.uri.to_string())
                 .map_err(|e| Unreachable::Network(e.to_string()))?;
+            // The crate's own way to say who we are; ours is in `post`.
             parts.headers.remove(AUTHORIZATION);
             let request = self.of.post(url).headers(parts.headers).body(body);
             let answer = self.of.client.send(request).await?;
